@@ -1,0 +1,48 @@
+"""One compartment, first-order absorption from a depot, linear elimination."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pkpd.model import Model, Named, Parameter
+
+_REASON = "a round number that makes profiles easy to read; give your own"
+
+
+def rates(t: Any, x: Named, p: Named, u: Named) -> dict[str, Any]:
+    """Amounts per day."""
+    concentration = x["central"] / p["v"]
+    absorbed = p["ka"] * x["depot"]
+    return {
+        "depot": -absorbed,
+        "central": absorbed - p["cl"] * concentration,
+    }
+
+
+def outputs(x: Named, p: Named) -> dict[str, Any]:
+    """Concentration in the central compartment."""
+    return {"concentration": x["central"] / p["v"]}
+
+
+model = Model(
+    name="pk_1cmt_oral",
+    title="One compartment, first-order absorption from a depot",
+    summary="Linear; solved in closed form. Any consistent units do: those stated are the default.",
+    states=("depot", "central"),
+    rates=rates,
+    outputs=outputs,
+    doses_into=("depot", "central"),
+    linear=True,
+    units={
+        "time": "day",
+        "depot": "mg",
+        "central": "mg",
+        "concentration": "mg/L",
+    },
+    parameters=(
+        Parameter("ka", 1.0, "1/day", "absorption", reason=_REASON),
+        Parameter("cl", 1.0, "L/day", "clearance", reason=_REASON),
+        Parameter("v", 10.0, "L", "volume", reason=_REASON),
+    ),
+    assumptions=("Doses arrive whole and at once, save where f_ or lag_ of a compartment is set.",),
+)

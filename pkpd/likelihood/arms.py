@@ -1,0 +1,82 @@
+"""The log-likelihood of arm-level results: every study's arms under one set of free variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from pkpd.likelihood import blocks, entered, gaussian, randomised, trajectories
+from pkpd.likelihood.blocks import Moments
+from pkpd.likelihood.summaries import Summaries
+from pkpd.likelihood.trajectories import Lanes
+from pkpd.model import Model
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Every virtual patient over the mesh: EASI ratio, stay probability, mg/L at (days, runs, N)."""
+
+    ratio: Array
+    stay: Array
+    level: Array
+
+
+def paths(model: Model, values: Mapping[str, Array], lanes: Lanes) -> Paths:
+    """Solve the disease model for every lane."""
+    level = _once(trajectories.concentration(values, lanes))
+    ratio = _once(trajectories.lesions(model, values, lanes, level))
+    return Paths(ratio, _once(trajectories.staying(values, lanes, ratio)), level[::2])
+
+
+def _once(x: Array) -> Array:
+    """Computed once: else the compiler fuses, and repeats, it inside every reader's loop."""
+    return jax.lax.optimization_barrier(x)
+
+
+def moments(
+    values: Mapping[str, Array], s: Summaries, found: Paths, lanes: Lanes
+) -> Moments:
+    """Predicted features of one study and their covariance."""
+
+    def at_visits(path: Array) -> Array:
+        return path[s.day[None, :], s.run[:, None]]
+
+    make = entered.moments if s.entered else randomised.moments
+    clear = values["iga_easi"] * jnp.exp(trajectories.effect(values, "iga_easi"))
+    values = {**values, "iga_easi": clear[lanes.trial[s.run]][:, None, None]}
+    return make(values, s, at_visits(found.ratio), at_visits(found.stay),
+                at_visits(found.level), jnp.asarray(lanes.easi)[s.run])
+
+
+def of_study(values: Mapping[str, Array], s: Summaries, found: Paths, lanes: Lanes) -> Array:
+    """Log-likelihood of each arm of a study; an entered study's given its first visit."""
+    expected, covariance = blocks.transformed(
+        s, moments(values, s, found, lanes), s.n, values["level_sd"]
+    )
+    residual = jnp.asarray(s.observed) - expected
+    posted = jnp.asarray(s.posted)
+    whole = gaussian.masked(residual, covariance, posted)
+    if not s.entered:
+        return whole
+    columns = len(s.columns)
+    return whole - gaussian.masked(
+        residual[:, :columns], covariance[:, :columns, :columns], posted[:, :columns]
+    )
+
+
+def log_likelihood(
+    model: Model, values: Mapping[str, Array], lanes: Lanes, studies: tuple[Summaries, ...]
+) -> Float[Array, " arms"]:
+    """One value an arm, in the order of the studies and their arms."""
+    found = paths(model, values, lanes)
+    return jnp.concatenate([of_study(values, s, found, lanes) for s in studies])
+
+
+def arm_names(studies: tuple[Summaries, ...]) -> np.ndarray:
+    """`study: arm` in the order of `log_likelihood`."""
+    return np.array([f"{s.study}: {arm}" for s in studies for arm in s.arms])

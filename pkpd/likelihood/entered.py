@@ -1,0 +1,121 @@
+"""Moments of a study whose patients are responders of another, re-randomised.
+
+Patients keep the trajectory they have; each is weighted by the probability of having entered.
+With A the entry indicator at the selection visit, k the covariance of a patient's log EASI over
+visits (`variation.fluctuation`) and c_t that of visit t with the selection visit's standardised
+noise, tilting gives exactly
+
+    E[A y_t]      = S_t a(c_t)
+    E[A y_t y_t'] = S_t S_t' exp(k_tt') a(c_t + c_t'),
+
+a(shift) the probability of entry with the noise centred at `shift`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from pkpd.likelihood import endpoints, selection
+from pkpd.likelihood.blocks import Moments
+from pkpd.likelihood.summaries import Summaries
+from pkpd.variation import fluctuation
+
+Patients = Float[Array, "A T N"]
+COLUMNS = ("present", "EASI_PCHG", "CONC")
+
+
+def moments(
+    values: Mapping[str, Array], s: Summaries, ratio: Patients, stay: Patients, level: Patients,
+    easi: Float[Array, "A N"],
+) -> Moments:
+    """Means and covariance; the first visit is the selection visit."""
+    noise = fluctuation.spread(values, s.weeks)
+    clear = {**values, "iga_easi": values["iga_easi"][..., 0]}
+    v = endpoints.visit(clear, noise[0], ratio[:, 0], easi)
+    enter = selection.entering(values, v)
+    total = (stay[:, 0] * enter).mean(axis=-1)[:, None]
+    here = stay / (stay[:, :1] * total[..., None])
+    weight = stay[:, 0] * enter
+    tilt = fluctuation.alike(values, s.weeks)[0] * noise
+    tilted = selection.entering(values, _visits(v), tilt[None, :, None])
+    first = stay[:, :1] * here * ratio * tilted
+    seen = jnp.where(np.arange(len(s.weeks)) == 0, 1.0, 1 - values["missed"])
+    present = (weight[:, None] * here).mean(axis=-1)
+    change = first.mean(axis=-1) / present - 1.0
+    exposure = (weight[:, None] * here * level).mean(axis=-1) / present
+    base = {"change": change, "exposure": exposure, "present": present, "tilt": tilt,
+            "seen": seen, "weight": weight, "here": here, "enter": enter, "tilted": tilted}
+    second = _second(values, s, v, ratio, stay, level, base, total)
+    arms = len(s.arms)
+    expected = jnp.stack([seen * present, jnp.zeros_like(change), jnp.zeros_like(change)], axis=-1)
+    flat = expected.reshape(arms, -1)
+    covariance = (second - flat[:, :, None] * flat[:, None, :]) / s.n[:, None, None]
+    posted = jnp.stack([seen * present, change, exposure], axis=-1).reshape(arms, -1)
+    return Moments(posted, covariance)
+
+
+def _visits(v: endpoints.Visit) -> endpoints.Visit:
+    """The selection visit with an axis for other visits."""
+    wide = {name: cut[:, None] for name, cut in v.cut.items()}
+    return endpoints.Visit(v.ratio[:, None], v.noise, wide, v.iga[:, None], v.iga_share)
+
+
+def _second(
+    values: Mapping[str, Array], s: Summaries, v: endpoints.Visit, ratio: Array, stay: Array,
+    level: Array, base: Mapping[str, Array], total: Array,
+) -> Float[Array, "A F F"]:
+    """E[f f'] among the entered, f = (present, change, concentration) by visit."""
+    early, late = np.triu_indices(len(s.weeks))
+    tilt = base["tilt"]
+    both = selection.entering(values, _visits(v), (tilt[early] + tilt[late])[None, :, None])
+    grown = jnp.exp(fluctuation.covariance(values, s.weeks)[early, late])[None, :, None]
+    yy = ratio[:, early] * ratio[:, late] * grown * both
+    y = ratio * base["tilted"]
+    a = base["enter"][:, None]
+    c = 1.0 + base["change"][..., None]
+    off = level - base["exposure"][..., None]
+    change = yy - c[:, late] * y[:, early] - c[:, early] * y[:, late] + c[:, early] * c[:, late] * a
+    alone = y - c * a
+    pair = stay[:, late] / total[..., None]
+    cells = {
+        (0, 0): a + jnp.zeros_like(yy), (0, 1): alone[:, late], (1, 0): alone[:, early],
+        (0, 2): a * off[:, late], (2, 0): a * off[:, early], (1, 1): change,
+        (1, 2): alone[:, early] * off[:, late], (2, 1): off[:, early] * alone[:, late],
+        (2, 2): a * off[:, early] * off[:, late],
+    }
+    mean = {key: (pair * cell).mean(axis=-1) for key, cell in cells.items()}
+    upper = jnp.stack(
+        [jnp.stack([mean[j, k] for k in range(3)], axis=-1) for j in range(3)], axis=-2
+    )
+    visits = len(s.weeks)
+    table = jnp.zeros((upper.shape[0], visits, visits, 3, 3))
+    table = table.at[:, late, early].set(jnp.swapaxes(upper, 2, 3)).at[:, early, late].set(upper)
+    return _weighted(values, s, table, level, base)
+
+
+def _weighted(
+    values: Mapping[str, Array], s: Summaries, table: Float[Array, "A T T K K"], level: Array,
+    base: Mapping[str, Array],
+) -> Float[Array, "A F F"]:
+    """Missed visits, the share behind each mean, assay error; then visits by columns."""
+    visits = len(s.weeks)
+    seen = base["seen"]
+    taken = seen[:, None] * seen[None, :] * (1 - jnp.eye(visits)) + jnp.diag(seen)
+    table = table * taken[None, :, :, None, None]
+    here = seen * base["present"]
+    scale = jnp.stack([jnp.ones_like(here), 1 / jnp.asarray(s.share_seen), 1 / here], axis=-1)
+    table = table * scale[:, :, None, :, None] * scale[:, None, :, None, :]
+    weighed = base["weight"][:, None] * base["here"]
+    spread = (weighed * (level - base["exposure"][..., None]) ** 2).mean(axis=-1)
+    assay = (weighed * (jnp.asarray(s.residual)[:, None, None] * level) ** 2).mean(axis=-1)
+    sampled = jnp.minimum(jnp.asarray(s.share_sampled), here)
+    extra = ((spread + assay) / sampled - spread / here) / base["present"]
+    corner = np.zeros((3, 3))
+    corner[2, 2] = 1.0
+    own = jnp.eye(visits)[None, :, :, None, None] * extra[:, :, None, None, None] * corner
+    arms = table.shape[0]
+    return (table + own).transpose(0, 1, 3, 2, 4).reshape(arms, visits * 3, visits * 3)

@@ -1,0 +1,119 @@
+"""From free variables to every virtual patient's lesions, concentration and stay in the trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import expit, logit
+from jaxtyping import Array, Float, Int
+
+from pkpd.mechanism import fixed
+from pkpd.model import Model, Parameter
+
+NODE = 0.3
+"""Log clearance shifts at which concentrations are tabulated: -NODE, 0, NODE."""
+
+LEAST = 1e-4
+"""Smallest EASI ratio: far below one point of EASI."""
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """Runs (dosing histories) by patients: what does not depend on the free variables.
+
+    `log_concentration` holds natural logs of mg/L at `mesh.nodes(mesh)` for three log clearance
+    shifts; `scores` standard normal scores by parameter; `easi` baselines. `drug`, `trial` index
+    coordinates; `phase` says which dropout phase rules each step.
+    """
+
+    mesh: np.ndarray
+    log_concentration: Float[np.ndarray, "3 nodes runs patients"]
+    scores: Mapping[str, Float[np.ndarray, "runs patients"]]
+    easi: Float[np.ndarray, "runs patients"]
+    drug: Int[np.ndarray, " runs"]
+    trial: Int[np.ndarray, " runs"]
+    phase: Int[np.ndarray, "steps runs"]
+    drugs: tuple[str, ...]
+
+
+def concentration(values: Mapping[str, Array], lanes: Lanes) -> Float[Array, "nodes runs patients"]:
+    """mg/L at every node, by interpolation in the trial's log clearance shift (quadratic in log)."""
+    low, mid, high = (jnp.asarray(table) for table in lanes.log_concentration)
+    shift = effect(values, "clearance_shift")[lanes.trial][:, None]
+    uptake = effect(values, "uptake_shift")[lanes.trial][:, None]
+    slope, bend = (high - low) / (2 * NODE), (high + low - 2 * mid) / (2 * NODE**2)
+    return jnp.exp(mid + shift * (slope + shift * bend) + uptake)
+
+
+def effect(values: Mapping[str, Array], name: str) -> Array:
+    """Trial-level effects of a parameter, on its scale; one per trial (or phase)."""
+    return values[f"{name}_trial_sd"] * values[f"{name}_trial"]
+
+
+def _by_drug(parameter: Parameter, value: Array, lanes: Lanes) -> Array:
+    if parameter.only:
+        chosen = np.isin(np.array(lanes.drugs)[lanes.drug], parameter.only)
+        return jnp.where(chosen, value, parameter.otherwise)
+    return value[lanes.drug] if parameter.per == "drug" else jnp.broadcast_to(value, lanes.drug.shape)
+
+
+_TO = {"log": jnp.log, "logit": logit, "identity": lambda value: value}
+_FROM: dict[str, Callable] = {"log": jnp.exp, "logit": expit, "identity": lambda value: value}
+
+
+def individuals(model: Model, values: Mapping[str, Array], lanes: Lanes) -> dict[str, Array]:
+    """Each patient's parameters of the disease model, shape (runs, patients) or (runs, 1)."""
+    found = {}
+    for parameter in model.parameters:
+        value = _by_drug(parameter, values[parameter.name], lanes)[:, None]
+        random = 0.0
+        if parameter.between_trials is not None:
+            random = random + effect(values, parameter.name)[lanes.trial][:, None]
+        if parameter.between is not None:
+            random = random + values[f"{parameter.name}_between"] * lanes.scores[parameter.name]
+        if not isinstance(random, float):
+            value = _FROM[parameter.scale](_TO[parameter.scale](value) + random)
+        found[parameter.name] = value
+    return found
+
+
+def lesions(
+    model: Model, values: Mapping[str, Array], lanes: Lanes, level: Array
+) -> Float[Array, "days runs patients"]:
+    """EASI ratio to baseline at every mesh day, before any visit's own noise.
+
+    Held within the scale: ratio / (1 + (EASI0 ratio / 72)^8)^(1/8), so that nobody passes EASI 72,
+    and no lower than LEAST.
+    """
+    p = individuals(model, values, lanes)
+    shape = lanes.easi.shape
+    initial = {
+        name: jnp.broadcast_to(jnp.asarray(value, float), shape)
+        for name, value in _start(model, p).items()
+    }
+    path = fixed.solve(model.rates, initial, lanes.mesh, {"concentration": level}, p, model.states)
+    days = jnp.asarray(lanes.mesh)[:, None, None]
+    ratio = jnp.maximum(model.outputs({**path, "t": days}, p)["easi_ratio"], LEAST)
+    eighth = (ratio * lanes.easi / 72.0) ** 8
+    return ratio * jnp.exp(-jnp.log1p(eighth) / 8)
+
+
+def _start(model: Model, p: Mapping[str, Array]) -> dict[str, Array | float]:
+    return model.initial(p) if model.initial else dict.fromkeys(model.states, 0.0)
+
+
+def staying(
+    values: Mapping[str, Array], lanes: Lanes, ratio: Float[Array, "days runs patients"]
+) -> Float[Array, "days runs patients"]:
+    """Probability of still being in the trial: exp(-H), H' = h (EASI ratio)^power.
+
+    The integral is the trapezium rule on the mesh; h is per day, from `dropout` per year.
+    """
+    rate = values["dropout"] / 365.25 * jnp.exp(effect(values, "dropout"))
+    pull = jnp.exp(values["dropout_power"] * jnp.log(ratio))
+    step = jnp.asarray(np.diff(lanes.mesh))[:, None, None]
+    area = step * rate[lanes.phase][:, :, None] * (pull[1:] + pull[:-1]) / 2
+    return jnp.exp(-jnp.concatenate([jnp.zeros_like(area[:1]), jnp.cumsum(area, axis=0)]))

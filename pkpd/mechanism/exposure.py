@@ -1,0 +1,124 @@
+"""Concentrations of many patients under one subcutaneous regimen, on a fixed graded mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from pkpd.mechanism.dosing import dosing_value
+from pkpd.mechanism.fixed import runge_kutta
+from pkpd.model import Model
+
+# Days after each dose at which the mesh is refined: the first hours pass the saturable range.
+_AFTER_DOSE = 0.001 * 1.4 ** np.arange(12)
+_STEP = 1 / 32
+_DOSES = 16
+
+
+def _mesh(
+    times: np.ndarray, doses: np.ndarray, amounts: np.ndarray, step: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Days since the first dose at which steps end, and the amount given at each, in order.
+
+    The numbers of doses and of days are padded, so that one program serves many regimens.
+    """
+    end = max(float(times.max()), 0.0)
+    given = (amounts > 0) & (doses <= end)
+    padding = -given.sum() % _DOSES
+    doses = np.append(doses[given], np.full(padding, end))
+    amounts = np.append(amounts[given], np.zeros(padding))
+    fine = np.minimum(doses[:, None] + _AFTER_DOSE, end).ravel()
+    grid = np.minimum(step * np.arange(np.ceil(end / step / 64) * 64 + 1), end)
+    days = np.concatenate([doses, fine, grid])
+    order = np.argsort(days, kind="stable")
+    given_at = np.concatenate([amounts, np.zeros(fine.size + grid.size)])
+    return days[order], given_at[order]
+
+
+@partial(jax.jit, static_argnames=("rates", "outputs", "states"))
+def _solve(
+    mesh: Float[Array, " mesh"],
+    amounts: Float[Array, " mesh"],
+    wanted: Float[Array, "times lanes_or_one"],
+    lag: Float[Array, " lanes_or_one"],
+    share: Float[Array, " lanes_or_one"],
+    p: Mapping[str, Float[Array, "..."]],
+    like: Float[Array, " lanes"],
+    *,
+    rates: Callable,
+    outputs: Callable,
+    states: tuple[str, ...],
+) -> Float[Array, "times lanes"]:
+    lanes = wanted.shape[1]
+    days = jnp.concatenate([jnp.tile(mesh[:, None], lanes), wanted])
+    given = jnp.concatenate([jnp.tile(amounts[:, None], lanes), jnp.zeros_like(wanted)])
+    order = jnp.argsort(days, axis=0, stable=True)
+    days, given = (jnp.take_along_axis(x, order, axis=0) for x in (days, given))
+    given = given * share
+    size = jnp.diff(days, axis=0)
+    step = runge_kutta(rates, p)
+
+    def advance(state: dict, x: tuple) -> tuple[dict, Array]:
+        day, h, amount = x
+        after = step(state, (day + lag, h, {}, {}, {}))
+        after = {**after, states[0]: after[states[0]] + amount}
+        return after, outputs(after, p)["concentration"]
+
+    start = dict.fromkeys(states, like)
+    start[states[0]] = like + given[0]
+    _, path = jax.lax.scan(advance, start, (days[:-1], size, given[1:]))
+    path = jnp.concatenate([like[None], path])
+    place = jnp.argsort(order, axis=0)[mesh.size :]
+    return jnp.take_along_axis(path, place, axis=0)
+
+
+def concentrations(
+    model: Model,
+    doses_time: np.ndarray,
+    doses_amount: np.ndarray,
+    parameters: Mapping[str, Float[Array, " lanes"]],
+    times: np.ndarray,
+    *,
+    step: float = _STEP,
+) -> Float[Array, "times lanes"]:
+    """Serum concentrations at `times` (days) after doses into the first compartment.
+
+    `parameters` are the individuals' own (what `model.individual` gives), one array or number a
+    name, with bioavailability and lag under the names of `model.dosing` or as `f_depot`,
+    `lag_depot`; they may be traced. `doses_time`, `doses_amount` and `times` are plain arrays.
+    Runge-Kutta of order four, steps of at most `step` days, finer in the day after each dose:
+    within 1e-6 of a tight solve where concentrations exceed 1e-3 mg/L.
+    """
+    doses = np.asarray(doses_time, float).ravel()
+    amounts = np.asarray(doses_amount, float).ravel()
+    times = np.asarray(times, float).ravel()
+    p = {name: jnp.asarray(value, float) for name, value in parameters.items()}
+    lanes = max((value.size for value in p.values()), default=1)
+    if not (amounts > 0).any():
+        return jnp.zeros((times.size, lanes))
+    first = doses[amounts > 0].min()
+    depot = model.doses_into[0]
+    share, lag = (
+        jnp.atleast_1d(dosing_value(p, dosing=model.dosing, role=role, state=depot))
+        for role in ("f", "lag")
+    )
+    mesh, given = _mesh(times - first, doses - first, amounts, step)
+    wanted = jnp.maximum(times[:, None] - first - lag, 0.0)
+    states = (depot, *(name for name in model.states if name != depot))
+    return _solve(
+        jnp.asarray(mesh),
+        jnp.asarray(given),
+        wanted,
+        lag,
+        share,
+        p,
+        jnp.zeros(lanes),
+        rates=model.rates,
+        outputs=model.outputs,
+        states=states,
+    )

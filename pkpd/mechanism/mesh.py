@@ -1,0 +1,65 @@
+"""Meshes: where the fixed-step solver may step, fine after a first dose and wide later.
+
+A mesh is an increasing array of days that holds every dose and every visit. It is planned once
+for a data set (`plan`), then every draw of the sampler runs over it unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+ONSET = (0.125, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0)
+"""Days after a first dose at which a step ends: occupancy jumps within hours."""
+
+
+def graded(
+    end: float, required: Iterable[float], onsets: Iterable[float], widest: float
+) -> np.ndarray:
+    """Increasing days from 0 to `end`, shape (steps + 1,).
+
+    Holds every day of `required`, the `ONSET` days after every onset, and no gap above `widest`.
+    """
+    fixed = {0.0, float(end), *(float(day) for day in required)}
+    for onset in onsets:
+        fixed.update(onset + day * min(1.0, widest / 3.5) for day in (0.0, *ONSET))
+    corners = np.array(sorted(day for day in fixed if 0.0 <= day <= end))
+    pieces = [
+        np.linspace(a, b, max(1, int(np.ceil((b - a) / widest - 1e-9))), endpoint=False)
+        for a, b in zip(corners[:-1], corners[1:], strict=True)
+    ]
+    return np.concatenate([*pieces, corners[-1:]])
+
+
+def refined(mesh: np.ndarray, parts: int) -> np.ndarray:
+    """The same mesh with every step cut into `parts` equal ones."""
+    cuts = np.arange(parts) / parts
+    inner = (mesh[:-1, None] + np.diff(mesh)[:, None] * cuts).ravel()
+    return np.append(inner, mesh[-1])
+
+
+def nodes(mesh: np.ndarray) -> np.ndarray:
+    """Starts, midpoints and end of the steps, interleaved, shape (2 steps + 1,)."""
+    return refined(mesh, 2)
+
+
+def plan(
+    make: Callable[[float], np.ndarray],
+    error: Callable[[np.ndarray], float],
+    tolerance: float,
+    widths: Iterable[float] = (7.0, 3.5, 1.75, 0.875),
+) -> tuple[np.ndarray, float]:
+    """The widest mesh whose `error` (against a tight reference) is within `tolerance`.
+
+    Returns the mesh and its error; the finest tried where none is within.
+    """
+    found = None
+    for width in widths:
+        mesh = make(width)
+        found = (mesh, error(mesh))
+        if found[1] <= tolerance:
+            break
+    if found is None:
+        raise ValueError("plan needs at least one width")
+    return found

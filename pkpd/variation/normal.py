@@ -1,0 +1,35 @@
+"""The standard normal in one and two dimensions, differentiable, elementwise."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import ndtr
+from jaxtyping import Array
+
+_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(6)
+
+
+def density(x: Array) -> Array:
+    """exp(-x^2 / 2) / sqrt(2 pi)."""
+    return jnp.exp(-0.5 * x * x) * 0.3989422804014327
+
+
+def below(x: Array) -> Array:
+    """P(Z <= x)."""
+    return ndtr(x)
+
+
+def both_below(a: Array, b: Array, correlation: Array) -> Array:
+    """P(Z1 <= a, Z2 <= b) of a standard bivariate normal; everything broadcasts.
+
+    P = Phi(a) Phi(b) + (1 / 2 pi) int_0^{asin r} exp(-(a^2 + b^2 - 2 a b sin s) / (2 cos^2 s)) ds
+    (Drezner and Wesolowsky 1990), by six Gauss-Legendre points: error below 1e-5 for r <= 0.95.
+    """
+    angle = jnp.arcsin(correlation)
+    s = angle[..., None] * (1 + _POINTS) / 2
+    sine, cosine = jnp.sin(s), jnp.cos(s)
+    a, b = jnp.broadcast_arrays(a, b)
+    square, cross = (a * a + b * b)[..., None], (2 * a * b)[..., None]
+    inner = jnp.exp((cross * sine - square) / (2 * cosine * cosine)) * _WEIGHTS
+    return below(a) * below(b) + angle / (4 * jnp.pi) * inner.sum(axis=-1)

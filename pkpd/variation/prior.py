@@ -1,0 +1,47 @@
+"""Priors as data: frozen values that know no sampler.
+
+Formulas (density on the natural scale of the parameter, always normalised):
+
+* `Normal(mean, sd)`
+* `LogNormal(median, sd)`: log x ~ normal(log median, sd)
+* `LogitNormal(median, sd)`: logit x ~ normal(logit median, sd), x in (0, 1)
+* `HalfNormal(sd)`: x >= 0, density 2 normal(x | 0, sd)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Normal:
+    mean: float
+    sd: float
+
+    @property
+    def median(self) -> float:
+        return self.mean
+
+
+@dataclass(frozen=True)
+class LogNormal:
+    median: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class LogitNormal:
+    median: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class HalfNormal:
+    sd: float
+
+    @property
+    def median(self) -> float:
+        return 0.6744897501960817 * self.sd
+
+
+Prior = Normal | LogNormal | LogitNormal | HalfNormal

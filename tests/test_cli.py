@@ -1,0 +1,250 @@
+"""The command line: words in, exit codes and messages out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+
+import pkpd
+from pkpd.cli import main
+from pkpd.cli.app import VERBS
+from pkpd.cli.progress import shown_progress
+from pkpd.errors import FitError
+from pkpd.library import models
+
+FITS = Path(__file__).parents[1] / "fits"
+EVENTS = "ID,TIME,AMT,EVID\n1,0,100,1\n1,0,.,0\n1,10,.,0\n"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: object
+    out: str
+    err: str
+
+
+@pytest.fixture
+def pk(capsys):
+    """Run `pkpd` with these words."""
+
+    def call(*words):
+        with pytest.raises(SystemExit) as end:
+            main([str(word) for word in words])
+        shown = capsys.readouterr()
+        assert "Traceback" not in shown.err
+        return Outcome(end.value.code or 0, shown.out, shown.err)
+
+    return call
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    passed: bool
+    rows: tuple
+
+    def __str__(self):
+        return "one check"
+
+
+@pytest.fixture
+def workflow(monkeypatch):
+    """A stand-in for `pkpd.workflow`, whose verbs answer at once."""
+    fake = ModuleType("pkpd.workflow")
+    monkeypatch.setitem(sys.modules, "pkpd.workflow", fake)
+    monkeypatch.setattr(pkpd, "workflow", fake, raising=False)
+    return fake
+
+
+@pytest.fixture
+def events(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text(EVENTS)
+    return path
+
+
+@pytest.fixture
+def fit_copy(tmp_path):
+    """A copy of fits/ that a test may spoil; gives the folder of the fit."""
+    shutil.copytree(FITS, tmp_path / "fits")
+    return tmp_path / "fits" / "ox40_extension"
+
+
+def test_help_names_every_verb(pk):
+    shown = pk("--help")
+    assert shown.code == 0
+    assert all(verb.__name__ in shown.out for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", [verb.__name__ for verb in VERBS])
+def test_every_verb_has_json_and_a_help(pk, verb):
+    shown = pk(verb, "--help")
+    assert shown.code == 0 and "--json" in shown.out
+
+
+def test_help_brings_neither_jax_nor_pymc_nor_pandas():
+    code = (
+        "import sys\nfrom pkpd.cli import main\ntry: main(['--help'])\n"
+        "except SystemExit: print({'jax', 'pymc', 'pandas'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("set()\n")
+
+
+def test_models_lists_all_there_are(pk):
+    assert all(name in pk("models").out for name in models())
+    assert [row["name"] for row in json.loads(pk("models", "--json").out)] == [*models()]
+
+
+@pytest.mark.parametrize("name", models())
+def test_show_states_every_number_with_its_source_and_every_warning(pk, name):
+    told, data = pk("show", name).out, json.loads(pk("show", name, "--json").out)
+    for parameter in data["parameters"]:
+        assert f"{parameter['value']:g}" in told
+        assert (parameter["source"] or parameter["reason"]) in told
+    assert all(line in told for line in data["assumptions"])
+    assert (data["warning"] or "Next: ") in told
+    assert "def rates(" in told and data["rates"].startswith("def rates(")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("modles",), "models"),
+        (("simulat",), "simulate"),
+        (("models", "--jsn"), "--json"),
+        (("show", "rocatinlimab"), "rocatinlimab_okada_2025"),
+        (("check", "ox40_extention"), "ox40_extension"),
+        (("run", "nowhere/ox40_extensions"), "ox40_extension"),
+    ],
+)
+def test_a_slip_of_the_finger_is_answered_with_what_was_meant(pk, words, meant):
+    shown = pk(*words)
+    assert (shown.code, shown.out) == (2, "")
+    assert meant in shown.err
+
+
+def test_doctor_finds_float64(pk):
+    shown = pk("doctor", "--json")
+    rows = {row["name"]: row for row in json.loads(shown.out)["rows"]}
+    assert shown.code == 0
+    assert rows["floats"]["value"] == "float64"
+
+
+def test_simulate_writes_a_row_a_record(pk, events, tmp_path):
+    out = tmp_path / "out.csv"
+    assert pk("simulate", "pk_1cmt_iv", "--events", events, "--out", out).code == 0
+    assert pd.read_csv(out).columns.tolist() == ["ID", "TIME", "concentration", "central"]
+    assert pd.read_csv(out)["central"].tolist() == pytest.approx([100.0, 100 * 2.718281828**-1])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["events.csv", "out.csv"]
+
+
+def test_simulate_takes_values_solver_and_parameters(pk, events, tmp_path):
+    table = tmp_path / "params.csv"
+    table.write_text("ID,v\n1,20\n")
+    words = ("simulate", "pk_1cmt_iv", "--events", events, "--json")
+    told = pk(*words, "--set", "cl=2", "--parameters", table, "--solver", "ode").out
+    assert [row["concentration"] for row in json.loads(told)] == pytest.approx([5, 5 / 2.718281828])
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("--set", "cl"), "NAME=VALUE"),
+        (("--set", "clx=1"), "cl"),
+        (("--solver", "odd"), "ode"),
+        (("--out", "no/such/folder.csv"), "no/such"),
+        (("--parameters", "absent.csv"), "absent.csv"),
+    ],
+)
+def test_simulate_refuses_what_it_cannot_do(pk, events, words, found):
+    shown = pk("simulate", "pk_1cmt_iv", "--events", events, *words)
+    assert shown.code == 2
+    assert found in shown.err
+
+
+def test_simulate_lists_every_fault_of_the_events(pk, tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text("ID,TIME,AMT,EVID\n1,0,-100,1\n1,x,.,0\n1,2,.,9\n")
+    shown = pk("simulate", "pk_1cmt_iv", "--events", path, "--out", tmp_path / "out.csv")
+    assert shown.code == 2
+    assert all(f"row {row}" in shown.err for row in (2, 3, 4))
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_check_accepts_the_fit_that_ships(pk, fit_copy):
+    pytest.importorskip("pkpd.workflow")
+    assert pk("check", fit_copy).code == 0
+    assert json.loads(pk("check", fit_copy, "--json").out)
+
+
+def test_check_lists_every_fault_of_fit_toml(pk, fit_copy):
+    pytest.importorskip("pkpd.workflow")
+    path = fit_copy / "fit.toml"
+    path.write_text(path.read_text() + "\n[sampler]\nchains = 0\ndarws = 5\n")
+    shown = pk("check", fit_copy)
+    assert shown.code == 2
+    assert "sampler.chains" in shown.err and "sampler.darws" in shown.err
+
+
+def test_check_lists_every_fault_of_the_data(pk, fit_copy):
+    pytest.importorskip("pkpd.workflow")
+    path = fit_copy.parent / "data" / "ox40_trials" / "data.csv"
+    lines = path.read_text().splitlines()
+    spoiled = [*lines[:1], lines[1].replace(",0,baseline", ",-3,baseline"), *lines[2:], lines[5]]
+    path.write_text("\n".join(spoiled) + "\n")
+    shown = pk("check", fit_copy)
+    assert shown.code == 2
+    assert "sha256" in shown.err and "row 2" in shown.err and f"row {len(spoiled)}" in shown.err
+
+
+@pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])
+def test_a_missed_demand_is_exit_1(pk, workflow, fit_copy, passed, code):
+    workflow.diagnose = lambda folder, *, progress: Diagnosed(passed, ({"check": "rhat"},))
+    workflow.run = lambda folder, *, progress: passed
+    assert pk("diagnose", fit_copy).code == pk("run", fit_copy, "--quiet").code == code
+    told = pk("diagnose", fit_copy, "--json")
+    assert json.loads(told.out) == {"passed": passed, "diagnostics": [{"check": "rhat"}]}
+    assert json.loads(pk("run", fit_copy, "--json").out)["passed"] is passed
+
+
+def test_a_failure_of_numbers_is_exit_1_and_told(pk, workflow, fit_copy):
+    def fails(folder, *, progress):
+        raise FitError("the sampler found no start")
+
+    workflow.fit = fails
+    shown = pk("fit", fit_copy)
+    assert (shown.code, shown.err) == (1, "the sampler found no start\n")
+
+
+def test_predict_hands_a_regimen_on_and_tells_no_nan(pk, workflow, fit_copy):
+    asked = {}
+
+    def answer(folder, **words):
+        asked.update(words)
+        return pd.DataFrame({"week": [24.0, 52.0], "mean": [0.5, float("nan")]})
+
+    workflow.predict_regimen = answer
+    words = ("--drug", "rocatinlimab", "--regimen", "300 mg every 8 weeks", "--weeks", "24,52")
+    told = pk("predict", fit_copy, *words, "--new-trial", "300", "--json")
+    assert json.loads(told.out) == [{"week": 24.0, "mean": 0.5}, {"week": 52.0, "mean": None}]
+    assert asked["weeks"] == (24.0, 52.0) and asked["new_trial"] == 300
+    assert pk("predict", fit_copy, "--drug", "rocatinlimab").code == 2
+    assert pk("predict", fit_copy, *words[:-1], "24;52").code == 2
+
+
+def test_progress_is_a_line_a_tenth_where_no_terminal_is(capsys):
+    with shown_progress(hidden=False) as progress:
+        for step in range(101):
+            progress("sampling", step / 100)
+    with shown_progress(hidden=True) as progress:
+        progress("silent", 0.5)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [f"sampling: {share} %" for share in range(0, 101, 10)]
