@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -55,6 +55,7 @@ class Sampler(_Frozen):
     draws: Whole = 800
     target_accept: Share = 0.8
     max_treedepth: Whole = 8
+    adaptation: Literal["diag", "low_rank"] = "low_rank"
     seed: int = 1
     tolerance: float = 2e-3
 

@@ -33,9 +33,7 @@ def predictive(
     draws = {name: np.asarray(draws[name]) for name in likelihood.space.names}
     count = len(next(iter(draws.values())))
     random = np.random.default_rng(seed)
-    natural = simulated(
-        likelihood, draws, courses(likelihood, draws), random, replicates=count
-    )
+    natural = simulated(likelihood, draws, courses(likelihood, draws), random, replicates=count)
     found = [
         row
         for s, replicated in zip(likelihood.studies, natural, strict=True)
@@ -56,7 +54,7 @@ def _rows(s: Summaries, replicated: np.ndarray, level: float) -> list[dict]:
         statistic, estimand = WORDS.get(name, ("percent", "NRI"))
         rows.append({
             "study": s.study, "arm": s.arms[a], "week": float(s.weeks[t]), "endpoint": name,
-            "statistic": statistic, "estimand": estimand, "n": int(round(size[a, f])),
+            "statistic": statistic, "estimand": estimand, "n": round(float(size[a, f])),
             "observed": observed[a, f], "median": middle, "lower": lower, "upper": upper,
             "level": level, "kind": "eti", "inside": bool(lower <= observed[a, f] <= upper),
             "fitted": True,

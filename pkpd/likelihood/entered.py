@@ -69,31 +69,38 @@ def _second(
     level: Array, base: Mapping[str, Array], total: Array,
 ) -> Float[Array, "A F F"]:
     """E[f f'] among the entered, f = (present, change, concentration) by visit."""
-    early, late = np.triu_indices(len(s.weeks))
-    tilt = base["tilt"]
-    both = selection.entering(values, _visits(v), (tilt[early] + tilt[late])[None, :, None])
-    grown = jnp.exp(fluctuation.covariance(values, s.weeks)[early, late])[None, :, None]
-    yy = ratio[:, early] * ratio[:, late] * grown * both
-    y = ratio * base["tilted"]
+    first, last = (np.eye(len(s.weeks))[k] for k in np.triu_indices(len(s.weeks)))
+
+    def early(x: Array) -> Array:
+        return jnp.einsum("pt,at...->ap...", first, x)
+
+    def late(x: Array) -> Array:
+        return jnp.einsum("pt,at...->ap...", last, x)
+
+    tilt = (first + last) @ base["tilt"]
+    both = selection.entering(values, _visits(v), tilt[None, :, None])
+    spread = jnp.einsum("pt,tu,pu->p", first, fluctuation.covariance(values, s.weeks), last)
+    yy = early(ratio) * late(ratio) * jnp.exp(spread)[None, :, None] * both
     a = base["enter"][:, None]
     c = 1.0 + base["change"][..., None]
-    off = level - base["exposure"][..., None]
-    change = yy - c[:, late] * y[:, early] - c[:, early] * y[:, late] + c[:, early] * c[:, late] * a
-    alone = y - c * a
-    pair = stay[:, late] / total[..., None]
+    y = ratio * base["tilted"]
+    alone, off = y - c * a, level - base["exposure"][..., None]
+    alone_early, alone_late, off_early, off_late = early(alone), late(alone), early(off), late(off)
+    change = yy - late(c) * early(y) - early(c) * late(y) + early(c) * late(c) * a
+    pair = late(stay) / total[..., None]
     cells = {
-        (0, 0): a + jnp.zeros_like(yy), (0, 1): alone[:, late], (1, 0): alone[:, early],
-        (0, 2): a * off[:, late], (2, 0): a * off[:, early], (1, 1): change,
-        (1, 2): alone[:, early] * off[:, late], (2, 1): off[:, early] * alone[:, late],
-        (2, 2): a * off[:, early] * off[:, late],
+        (0, 0): a + jnp.zeros_like(yy), (0, 1): alone_late, (1, 0): alone_early,
+        (0, 2): a * off_late, (2, 0): a * off_early, (1, 1): change,
+        (1, 2): alone_early * off_late, (2, 1): off_early * alone_late,
+        (2, 2): a * off_early * off_late,
     }
     mean = {key: (pair * cell).mean(axis=-1) for key, cell in cells.items()}
     upper = jnp.stack(
         [jnp.stack([mean[j, k] for k in range(3)], axis=-1) for j in range(3)], axis=-2
     )
-    visits = len(s.weeks)
-    table = jnp.zeros((upper.shape[0], visits, visits, 3, 3))
-    table = table.at[:, late, early].set(jnp.swapaxes(upper, 2, 3)).at[:, early, late].set(upper)
+    apart = (first != last).any(axis=1).astype(float)
+    table = jnp.einsum("apjk,pt,pu->atujk", upper, first, last)
+    table = table + jnp.einsum("apjk,p,pt,pu->autkj", upper, apart, first, last)
     return _weighted(values, s, table, level, base)
 
 

@@ -12,9 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from pkpd.mechanism import fixed
 from pkpd.model import Model, Parameter
-
-NODE = 0.3
-"""Log clearance shifts at which concentrations are tabulated: -NODE, 0, NODE."""
+from pkpd.variation.population import NODE
 
 LEAST = 1e-4
 """Smallest EASI ratio: far below one point of EASI."""
@@ -97,8 +95,8 @@ def lesions(
     path = fixed.solve(model.rates, initial, lanes.mesh, {"concentration": level}, p, model.states)
     days = jnp.asarray(lanes.mesh)[:, None, None]
     ratio = jnp.maximum(model.outputs({**path, "t": days}, p)["easi_ratio"], LEAST)
-    eighth = (ratio * lanes.easi / 72.0) ** 8
-    return ratio * jnp.exp(-jnp.log1p(eighth) / 8)
+    eighth = (ratio * (lanes.easi / 72.0)) ** 8
+    return ratio / jnp.sqrt(jnp.sqrt(jnp.sqrt(1.0 + eighth)))
 
 
 def _start(model: Model, p: Mapping[str, Array]) -> dict[str, Array | float]:
@@ -115,5 +113,6 @@ def staying(
     rate = values["dropout"] / 365.25 * jnp.exp(effect(values, "dropout"))
     pull = jnp.exp(values["dropout_power"] * jnp.log(ratio))
     step = jnp.asarray(np.diff(lanes.mesh))[:, None, None]
-    area = step * rate[lanes.phase][:, :, None] * (pull[1:] + pull[:-1]) / 2
+    here = jnp.asarray(np.eye(rate.size)[lanes.phase]) @ rate
+    area = step * here[:, :, None] * (pull[1:] + pull[:-1]) / 2
     return jnp.exp(-jnp.concatenate([jnp.zeros_like(area[:1]), jnp.cumsum(area, axis=0)]))

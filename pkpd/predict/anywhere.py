@@ -24,8 +24,17 @@ STATISTICS = {
 
 
 def predict(
-    likelihood: Likelihood, draws: Draws, *, drug: str, regimen: str, weeks: Sequence[float],
-    endpoint: str, estimand: str, new_trial: int | None = None, level: float, seed: int,
+    likelihood: Likelihood,
+    draws: Draws,
+    *,
+    drug: str,
+    regimen: str,
+    weeks: Sequence[float],
+    endpoint: str,
+    estimand: str,
+    new_trial: int | None = None,
+    level: float,
+    seed: int,
 ) -> pd.DataFrame:
     """Rows of predictions.csv (induction empty) for one regimen at `weeks`.
 
@@ -45,9 +54,13 @@ def predict(
     random = np.random.default_rng(seed)
     when = np.unique(np.asarray(weeks, float))
     lanes = lanes_for(
-        likelihood, drug, [read(regimen)], np.append(when, max(when[-1], 1.0)),
+        likelihood,
+        drug,
+        [read(regimen)],
+        np.append(when, max(when[-1], 1.0)),
         patients=likelihood.settings.predictions.patients,
-        seed=likelihood.settings.predictions.seed, new_trial=new_trial is not None,
+        seed=likelihood.settings.predictions.seed,
+        new_trial=new_trial is not None,
     )
     if new_trial is not None:
         draws = with_new_trial(likelihood, draws, int(random.integers(2**31)))
@@ -59,12 +72,22 @@ def predict(
             who = random.integers(size, size=new_trial)
             chance = luck(random, len(when), (new_trial,))
         ratio, stay, mg = (part[:, 0, who] for part in (future.ratio, future.stay, future.level))
-        visit = shown(values, ratio=ratio, stay=stay, easi=lanes.easi[0, who], chance=chance,
-                      drift=wandering(values, chance, when), trial=int(lanes.trial[0]))
+        visit = shown(
+            values,
+            ratio=ratio,
+            stay=stay,
+            easi=lanes.easi[0, who],
+            chance=chance,
+            drift=wandering(values, chance, when),
+            trial=int(lanes.trial[0]),
+        )
         found.append(_statistic(visit, mg, endpoint, estimand))
     first = {"drug": drug, "induction": "", "endpoint": endpoint, "estimand": estimand}
-    last = {"statistic": STATISTICS[endpoint], "level": level,
-            "layer": "uncertainty" if new_trial is None else "new_trial"}
+    last = {
+        "statistic": STATISTICS[endpoint],
+        "level": level,
+        "layer": "uncertainty" if new_trial is None else "new_trial",
+    }
     values = interval(np.stack(found)[:, None], level)
     return table(rows(first, (str(read(regimen)),), when, values, last))
 
@@ -72,7 +95,7 @@ def predict(
 def _statistic(visit: Shown, level: np.ndarray, endpoint: str, estimand: str) -> np.ndarray:
     """One draw's answer at every week."""
     plain = {"EASI_PCHG": 100 * (visit.seen - 1), "CONC": level}
-    value = plain.get(endpoint, visit.response.get(endpoint))
+    value = plain[endpoint] if endpoint in plain else visit.response[endpoint]
     if estimand == "hypothetical":
         return value.mean(axis=-1)
     there = visit.present.sum(axis=-1)
@@ -82,16 +105,24 @@ def _statistic(visit: Shown, level: np.ndarray, endpoint: str, estimand: str) ->
 
 def _words(likelihood: Likelihood, drug: str, endpoint: str, estimand: str) -> list[Fault]:
     drugs = (*likelihood.settings.drugs, PLACEBO)
-    asked = (("drug", drug, drugs), ("endpoint", endpoint, STATISTICS),
-             ("estimand", estimand, ESTIMANDS))
+    asked = (
+        ("drug", drug, drugs),
+        ("endpoint", endpoint, STATISTICS),
+        ("estimand", estimand, ESTIMANDS),
+    )
     faults = [
         Fault(f"{name} '{word}'", f"no such {name} in the fit", close(word, known))
         for name, word, known in asked
         if word not in known
     ]
     if estimand == "NRI" and STATISTICS.get(endpoint, "proportion") != "proportion":
-        faults.append(Fault("estimand 'NRI'", f"{endpoint} has no failure to impute",
-                            "Ask for observed or hypothetical"))
+        faults.append(
+            Fault(
+                "estimand 'NRI'",
+                f"{endpoint} has no failure to impute",
+                "Ask for observed or hypothetical",
+            )
+        )
     return faults
 
 
@@ -99,7 +130,7 @@ def _regimen(drug: str, text: str) -> list[Fault]:
     try:
         given = read(text)
     except ModelError as error:
-        return [Fault(f"regimen '{text}'", str(error).rstrip("."), "See docs/regimens.md")]
+        return [Fault(f"regimen '{text}'", str(error).rstrip("."), "Write it in those words")]
     if drug == PLACEBO and given.clauses:
         return [Fault(f"regimen '{text}'", "placebo takes no drug", "Write none, or name the drug")]
     return []
@@ -116,9 +147,13 @@ def _numbers(
     if not len(weeks):
         faults.append(Fault("weeks", "none asked for", "Give at least one week"))
     if new_trial is not None and new_trial < 1:
-        faults.append(Fault(f"new_trial {new_trial}", "no patients", "Give 1 or more, or leave out"))
+        faults.append(
+            Fault(f"new_trial {new_trial}", "no patients", "Give 1 or more, or leave out")
+        )
     if not 0 < level < 1:
-        faults.append(Fault(f"level {level}", "not within 0 and 1", "Give a probability such as 0.9"))
+        faults.append(
+            Fault(f"level {level}", "not within 0 and 1", "Give a probability such as 0.9")
+        )
     if not draws or not len(next(iter(draws.values()))):
         faults.append(Fault("draws", "there are none", "Run the fit first"))
     return faults

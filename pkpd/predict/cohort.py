@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from pkpd.likelihood.summaries import Summaries
-from pkpd.predict.patients import Luck, Shown, entering, luck, shown, wandering
+from pkpd.predict.patients import Luck, Shown, entering, luck, shown, wandering, wide
 from pkpd.predict.statistics import features
 
 Visits = Float[np.ndarray, "B A T N"]
@@ -55,8 +55,14 @@ class Patients:
         def people(part: np.ndarray) -> np.ndarray:
             return np.take_along_axis(part, chosen, axis=-1)
 
-        chance = Luck(visits(own.visit), visits(own.flare), visits(own.iga), visits(own.coming),
-                      people(own.leaving), people(own.leaking))
+        chance = Luck(
+            visits(own.visit),
+            visits(own.flare),
+            visits(own.iga),
+            visits(own.coming),
+            people(own.leaving),
+            people(own.leaking),
+        )
         return Patients(weeks, people(self.who), chance, visits(self.drift))
 
 
@@ -80,12 +86,12 @@ class Cohort:
         everybody = self._enrol(values, random, (replicates, size * (1 + self._spare)))
         chosen = np.broadcast_to(np.arange(everybody.who.shape[1]), everybody.who.shape)
         own = everybody.some(chosen, s.weeks)
-        visit, level = self._follow(values, own, self.place)
+        visit, level = self._follow(values, own, self.place, random)
         enters = self._entering(values, visit, own)
         yield self.place, features(s, a, visit, level, chosen < size, enters, random)
         for place, chosen, there in self._spread(enters):
             child = self.studies[place[0]]
-            visit, level = self._follow(values, everybody.some(chosen, child.weeks), place)
+            visit, level = self._follow(values, everybody.some(chosen, child.weeks), place, random)
             yield place, features(child, place[1], visit, level, there, there, random)
 
     @property
@@ -104,15 +110,30 @@ class Cohort:
         return Patients(weeks, who, chance, wandering(values, chance, weeks))
 
     def _follow(
-        self, values: Mapping[str, np.ndarray], some: Patients, place: Place
+        self,
+        values: Mapping[str, np.ndarray],
+        some: Patients,
+        place: Place,
+        random: np.random.Generator,
     ) -> tuple[Shown, Float[np.ndarray, "B T k"]]:
-        """What patients show at the visits of the arm at `place`, and their mg/L."""
+        """What patients show at the visits of the arm at `place`, and their mg/L.
+
+        Levels of one visit are off together by exp(level_sd z): windows and assay.
+        """
         k, a = place
         course = self.found[k]
         ratio, stay, level = course.arm(a, some.who)
-        visit = shown(values, ratio=ratio, stay=stay, easi=course.easi[a][some.who],
-                      drift=some.drift, chance=some.chance, trial=int(course.trial[a]))
-        return visit, level
+        visit = shown(
+            values,
+            ratio=ratio,
+            stay=stay,
+            easi=course.easi[a][some.who],
+            drift=some.drift,
+            chance=some.chance,
+            trial=int(course.trial[a]),
+        )
+        off = np.exp(wide(values, "level_sd") * random.standard_normal((*level.shape[:2], 1)))
+        return visit, level * off
 
     def _entering(
         self, values: Mapping[str, np.ndarray], visit: Shown, own: Patients
@@ -123,7 +144,7 @@ class Cohort:
         return entering(values, visit, int(np.searchsorted(own.weeks, selection)), own.chance)
 
     def _spread(self, enters: np.ndarray) -> Iterator[tuple[Place, np.ndarray, np.ndarray]]:
-        """For each later arm, which patients fill its posted places, and which places are filled."""
+        """For each later arm: who fills its posted places, and which places are filled."""
         order, count = np.argsort(~enters, axis=-1, kind="stable"), enters.sum(axis=-1)[:, None]
         first = 0
         for k, a in self.later:

@@ -53,19 +53,28 @@ def _shares(
         t = int(np.searchsorted(made.weeks, week))
         now = probabilities(share[..., t], asked)
         before = probabilities(prior[..., t], asked) if prior is not None else None
-        for name, margin in (("prob_loss_within_margin", asked.margin),
-                             ("prob_kept_share", asked.kept_share)):
+        for name, margin in (
+            ("prob_loss_within_margin", asked.margin),
+            ("prob_kept_share", asked.kept_share),
+        ):
             for r in range(1, len(made.labels)):
                 yield {
-                    "regimen": made.labels[r], "week": week, "quantity": name, "margin": margin,
-                    "probability": np.nan, "value": now[name][r],
+                    "regimen": made.labels[r],
+                    "week": week,
+                    "quantity": name,
+                    "margin": margin,
+                    "probability": np.nan,
+                    "value": now[name][r],
                     "prior_value": before[name][r] if before else np.nan,
                     "flag": flag(made, known, r, week),
                 }
         best = longest(made, now["prob_kept_share"], asked.probability)
         yield {
-            "regimen": "", "week": week, "quantity": "longest_interval",
-            "margin": asked.kept_share, "probability": asked.probability,
+            "regimen": "",
+            "week": week,
+            "quantity": "longest_interval",
+            "margin": asked.kept_share,
+            "probability": asked.probability,
             "value": made.intervals[best] if best is not None else np.nan,
             "prior_value": _prior_longest(made, before, asked),
             "flag": flag(made, known, best, week) if best is not None else "",
@@ -104,8 +113,12 @@ def _times(
         key = (endpoint, "hypothetical", name)
         for r, label in enumerate(made.labels):
             yield {
-                "regimen": label, "week": np.nan, "quantity": name, "margin": np.nan,
-                "probability": np.nan, "value": _middle(found[key][:, r, 0]),
+                "regimen": label,
+                "week": np.nan,
+                "quantity": name,
+                "margin": np.nan,
+                "probability": np.nan,
+                "value": _middle(found[key][:, r, 0]),
                 "prior_value": _middle(prior[key][:, r, 0]) if prior else np.nan,
                 "flag": flag(made, known, r, float(made.weeks[-1])),
             }

@@ -20,6 +20,7 @@ from pkpd.likelihood.problem import Likelihood
 from pkpd.predict.patients import Luck, Shown, luck, shown, wandering
 from pkpd.predict.plan import Plan
 from pkpd.predict.simulated import Draws, Future, futures
+from pkpd.settings import Predictions
 
 COPIES = 8
 """Lucks of each virtual patient, so that a share is not at the mercy of one."""
@@ -47,8 +48,12 @@ def kept(likelihood: Likelihood, plan: Plan, draws: Draws) -> Kept:
 
 
 def _draw(
-    values: Mapping[str, np.ndarray], plan: Plan, future: Future, weeks: np.ndarray, chance: Luck,
-    asked,
+    values: Mapping[str, np.ndarray],
+    plan: Plan,
+    future: Future,
+    weeks: np.ndarray,
+    chance: Luck,
+    asked: Predictions,
 ) -> dict[tuple[str, str, str], np.ndarray]:
     """One draw's numbers, each (regimens, visits)."""
     at = np.searchsorted(weeks, plan.weeks)
@@ -57,8 +62,15 @@ def _draw(
     )
     easi = np.tile(plan.lanes.easi, COPIES)
     drift = wandering(values, chance, plan.weeks)
-    visit = shown(values, ratio=ratio, stay=stay, easi=easi, drift=drift, chance=chance,
-                  trial=int(plan.lanes.trial[0]))
+    visit = shown(
+        values,
+        ratio=ratio,
+        stay=stay,
+        easi=easi,
+        drift=drift,
+        chance=chance,
+        trial=int(plan.lanes.trial[0]),
+    )
     found = {}
     for endpoint in asked.endpoints:
         chosen = visit.response[endpoint][0, 0] & visit.present[0, 0]
@@ -108,8 +120,13 @@ def _changes(
     change, present = 100 * (visit.seen[..., chosen] - 1), visit.present[..., chosen]
     if not chosen.any():
         empty = np.full(ratio.shape[:2], np.nan)
-        names = (("observed", "mean_change"), ("hypothetical", "mean_change"),
-                 ("hypothetical", "lower"), ("hypothetical", "upper"), ("hypothetical", "middle"))
+        names = (
+            ("observed", "mean_change"),
+            ("hypothetical", "mean_change"),
+            ("hypothetical", "lower"),
+            ("hypothetical", "upper"),
+            ("hypothetical", "middle"),
+        )
         return {("EASI_PCHG", *name): empty for name in names}
     there = present.sum(axis=-1)
     tail = (1 - level) / 2

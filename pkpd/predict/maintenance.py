@@ -81,7 +81,9 @@ def against_reference(values: np.ndarray) -> dict[str, np.ndarray]:
 
 def _between_patients(made: Plan, found: Kept, asked: Predictions) -> list[dict]:
     key = ("EASI_PCHG", "hypothetical")
-    ends = tuple(interval(found[*key, name], asked.level)[0] for name in ("middle", "lower", "upper"))
+    ends = tuple(
+        interval(found[*key, name], asked.level)[0] for name in ("middle", "lower", "upper")
+    )
     first = {**_question(made), "endpoint": key[0], "estimand": key[1]}
     last = {"statistic": "mean_change", "level": asked.level, "layer": "variability"}
     return rows(first, made.labels, made.weeks, ends, last)
@@ -94,8 +96,11 @@ def _question(made: Plan) -> dict:
 def _check(likelihood: Likelihood) -> None:
     asked = likelihood.settings.predictions
     faults = [
-        Fault(f"predictions.questions, drug '{q.drug}'", "no such drug in the fit",
-              close(q.drug, likelihood.settings.drugs))
+        Fault(
+            f"predictions.questions, drug '{q.drug}'",
+            "no such drug in the fit",
+            close(q.drug, likelihood.settings.drugs),
+        )
         for q in asked.questions
         if q.drug not in likelihood.settings.drugs
     ]

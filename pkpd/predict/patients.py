@@ -39,9 +39,12 @@ def luck(random: np.random.Generator, visits: int, shape: tuple[int, ...]) -> Lu
     """Numbers of patients of shape (..., n), at so many visits."""
     wide = (*shape[:-1], visits, shape[-1])
     return Luck(
-        visit=random.standard_normal(wide), flare=random.standard_normal(wide),
+        visit=random.standard_normal(wide),
+        flare=random.standard_normal(wide),
         iga=random.standard_normal(wide),
-        coming=random.random(wide), leaving=random.random(shape), leaking=random.random(shape),
+        coming=random.random(wide),
+        leaving=random.random(shape),
+        leaking=random.random(shape),
     )
 
 
@@ -95,8 +98,14 @@ def clear_below(values: Mapping[str, np.ndarray], trial: int) -> np.ndarray:
 
 
 def shown(
-    values: Mapping[str, np.ndarray], *, ratio: np.ndarray, stay: np.ndarray, easi: np.ndarray,
-    drift: np.ndarray, chance: Luck, trial: int,
+    values: Mapping[str, np.ndarray],
+    *,
+    ratio: np.ndarray,
+    stay: np.ndarray,
+    easi: np.ndarray,
+    drift: np.ndarray,
+    chance: Luck,
+    trial: int,
 ) -> Shown:
     """Visits of patients with lesions `ratio`, stay probability and baseline `easi`.
 
@@ -112,7 +121,8 @@ def shown(
 
 
 def entering(values: Mapping[str, np.ndarray], visit: Shown, at: int, chance: Luck) -> np.ndarray:
-    """Who is re-randomised at visit `at`: responders (EASI-75 or IGA 0/1) and leakage."""
-    responder = visit.response["EASI75"][..., at, :] | visit.response["IGA01"][..., at, :]
+    """Who is re-randomised at visit `at`: EASI-75 or IGA 0/1 and, by leakage, EASI-50 alone."""
+    some = {name: response[..., at, :] for name, response in visit.response.items()}
     leaks = chance.leaking < wide(values, "leakage")[..., 0]
-    return visit.present[..., at, :] & (responder | leaks)
+    responder = some["EASI75"] | some["IGA01"] | (leaks & some["EASI50"])
+    return visit.present[..., at, :] & responder

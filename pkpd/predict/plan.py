@@ -48,8 +48,12 @@ def plan(likelihood: Likelihood, question: Question) -> Plan:
     weeks = _visits(asked)
     trough = np.array([[last_before(given, at, week) for at in weeks] for given in regimens])
     lanes = lanes_for(
-        likelihood, question.drug, regimens, np.union1d(weeks, trough),
-        patients=asked.patients, seed=asked.seed,
+        likelihood,
+        question.drug,
+        regimens,
+        np.union1d(weeks, trough),
+        patients=asked.patients,
+        seed=asked.seed,
     )
     labels = (*(f"Q{interval:g}W" for interval in intervals), STOP)
     return Plan(question, labels, (*intervals, np.inf), regimens, weeks, trough, lanes)

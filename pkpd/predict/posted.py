@@ -31,8 +31,13 @@ def courses(likelihood: Likelihood, draws: Mapping[str, np.ndarray]) -> tuple[Co
     found = [solve({name: np.asarray(draws[name][k]) for name in names}) for k in range(count)]
     lanes = likelihood.lanes
     return tuple(
-        Course(*(np.stack(part) for part in zip(*(draw[k] for draw in found), strict=True)),
-               lanes.easi[s.run], lanes.trial[s.run])
+        Course(
+            ratio=np.stack([draw[k][0] for draw in found]),
+            stay=np.stack([draw[k][1] for draw in found]),
+            level=np.stack([draw[k][2] for draw in found]),
+            easi=lanes.easi[s.run],
+            trial=lanes.trial[s.run],
+        )
         for k, s in enumerate(likelihood.studies)
     )
 
@@ -46,8 +51,13 @@ def _at_visits(likelihood: Likelihood, values: Mapping) -> list[tuple]:
 
 
 def simulated(
-    likelihood: Likelihood, values: Mapping[str, np.ndarray], found: tuple[Course, ...],
-    random: np.random.Generator, *, replicates: int, reserve: int = 0,
+    likelihood: Likelihood,
+    values: Mapping[str, np.ndarray],
+    found: tuple[Course, ...],
+    random: np.random.Generator,
+    *,
+    replicates: int,
+    reserve: int = 0,
 ) -> tuple[Float[np.ndarray, "B A F"], ...]:
     """Posted statistics of every study on natural scales (shares, fractions, mg/L).
 
@@ -99,7 +109,7 @@ def simulated_likelihood(
     made = zip(likelihood.studies, simulate_posted(likelihood, values, random), strict=True)
     studies = []
     for s, observed in made:
-        count = (s.n[:, None] + 0.75) * np.sin(observed[:, s.columns.index("present") :: len(s.columns)]) ** 2
-        seen = np.clip((count - 0.375) / s.n[:, None], 1 / s.n[:, None], 1.0)
+        n, present = s.n[:, None], observed[:, s.columns.index("present") :: len(s.columns)]
+        seen = np.clip(((n + 0.75) * np.sin(present) ** 2 - 0.375) / n, 1 / n, 1.0)
         studies.append(replace(s, observed=observed, share_seen=seen))
     return replace(likelihood, studies=tuple(studies))

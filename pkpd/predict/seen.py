@@ -14,7 +14,7 @@ from pkpd.predict.simulated import WEEK, day_index
 
 @dataclass(frozen=True)
 class Seen:
-    """Of one drug's fitted arms: mg/L before the last dose, its range; weeks off drug; last week."""
+    """Of a drug's fitted arms: range of mg/L before the last dose, weeks off drug, last week."""
 
     trough: tuple[float, float]
     off: float
@@ -51,12 +51,16 @@ def flag(plan: Plan, known: Seen, regimen: int, week: float) -> str:
         trough = typical(plan.lanes, doses[-1], regimen)
         low, high = known.trough
         if trough < 0.98 * low:
-            said.append(f"Troughs of about {trough:.2g} mg/L lie below the {low:.2g} mg/L of the "
-                        f"lowest arm on drug; lower levels were seen off drug only, for up to "
-                        f"{known.off:.0f} weeks.")
+            said.append(
+                f"Troughs of about {trough:.2g} mg/L lie below the {low:.2g} mg/L of the "
+                f"lowest arm on drug; lower levels were seen off drug only, for up to "
+                f"{known.off:.0f} weeks."
+            )
         if trough > 1.02 * high:
-            said.append(f"Troughs of about {trough:.2g} mg/L lie above the {high:.2g} mg/L of the "
-                        f"highest arm observed.")
+            said.append(
+                f"Troughs of about {trough:.2g} mg/L lie above the {high:.2g} mg/L of the "
+                f"highest arm observed."
+            )
     if week > known.last:
         said.append(f"Nothing was observed after week {known.last:.0f}.")
     return " ".join(said)

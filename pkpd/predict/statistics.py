@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -10,8 +11,13 @@ from pkpd.predict.patients import Shown
 
 
 def features(
-    s: Summaries, a: int, visit: Shown, level: np.ndarray, ours: Bool[np.ndarray, "B n"],
-    enters: Bool[np.ndarray, "B n"], random: np.random.Generator,
+    s: Summaries,
+    a: int,
+    visit: Shown,
+    level: np.ndarray,
+    ours: Bool[np.ndarray, "B n"],
+    enters: Bool[np.ndarray, "B n"],
+    random: np.random.Generator,
 ) -> Float[np.ndarray, "B T K"]:
     """Statistics of arm `a` by visit and column, over its patients `ours`, on natural scales.
 
@@ -47,14 +53,18 @@ def mean_over(value: np.ndarray, there: np.ndarray, else_over: np.ndarray) -> np
 
 
 def _mean_level(
-    s: Summaries, a: int, there: np.ndarray, level: np.ndarray, ours: np.ndarray,
+    s: Summaries,
+    a: int,
+    there: np.ndarray,
+    level: np.ndarray,
+    ours: np.ndarray,
     random: np.random.Generator,
 ) -> np.ndarray:
     """Mean concentration over a random subset of the posted size, with assay error."""
     wanted = np.maximum(np.round(s.share_sampled[a] * s.n[a]), 1).astype(int)
     order = np.where(there, random.random(there.shape), 2.0)
-    last = np.sort(order, axis=-1)[:, np.arange(len(wanted)), np.minimum(wanted, order.shape[-1]) - 1]
-    sampled = there & (order <= last[..., None])
+    last = np.minimum(wanted, order.shape[-1])[None, :, None] - 1
+    sampled = there & (order <= np.take_along_axis(np.sort(order, axis=-1), last, axis=-1))
     measured = level * (1 + s.residual[a] * random.standard_normal(level.shape))
     return mean_over(measured, sampled, ours)
 
@@ -62,6 +72,6 @@ def _mean_level(
 def on_fitted_scale(s: Summaries, natural: Float[np.ndarray, "... A F"]) -> np.ndarray:
     """Statistics as `Summaries.observed` keeps them: counts by Anscombe, concentrations as logs."""
     kinds = s.kinds()
-    count = np.asarray(anscombe(np.clip(natural, 0, 1), s.n[:, None]))
+    count = np.asarray(anscombe(jnp.clip(natural, 0, 1), jnp.asarray(s.n[:, None])))
     level = np.log(np.maximum(natural, 1e-9))
     return np.where(kinds["change"], natural, np.where(kinds["level"], level, count))

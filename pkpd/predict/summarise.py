@@ -14,7 +14,7 @@ PREDICTIONS = (
 
 
 def interval(
-    values: Float[np.ndarray, "draws *rest"], level: float
+    values: Float[np.ndarray, "..."], level: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, lower and upper over the draws that have a value; NaN where none has."""
     tail = (1 - level) / 2
@@ -22,7 +22,8 @@ def interval(
     rows = []
     for column in flat.T:
         some = column[np.isfinite(column)]
-        rows.append((some.mean(), *np.quantile(some, (tail, 1 - tail))) if some.size else [np.nan] * 3)
+        ends = np.quantile(some, (tail, 1 - tail)) if some.size else (np.nan, np.nan)
+        rows.append((some.mean() if some.size else np.nan, *ends))
     mean, lower, upper = np.array(rows).T.reshape(3, *values.shape[1:])
     return mean, lower, upper
 
@@ -39,8 +40,16 @@ def rows(
     """One row a regimen and week from arrays (regimens, weeks) of mean, lower and upper."""
     mean, lower, upper = found
     return [
-        {**first, "regimen": label, "week": float(week), "mean": float(mean[r, t]),
-         "lower": float(lower[r, t]), "upper": float(upper[r, t]), "kind": KIND, **last}
+        {
+            **first,
+            "regimen": label,
+            "week": float(week),
+            "mean": float(mean[r, t]),
+            "lower": float(lower[r, t]),
+            "upper": float(upper[r, t]),
+            "kind": KIND,
+            **last,
+        }
         for r, label in enumerate(labels)
         for t, week in enumerate(weeks)
     ]

@@ -1,0 +1,67 @@
+"""The log-likelihood and its gradient as a handful of compiled programs.
+
+One program for the whole measured 1.4 times slower and 4 times slower to compile than these
+pieces: paths forward (keeping what reverse mode needs), each study's term with its gradient, paths
+backward. They compile in threads side by side; a call releases the interpreter lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from pkpd.likelihood import arms
+from pkpd.likelihood.arms import Paths
+from pkpd.likelihood.problem import Likelihood
+from pkpd.likelihood.summaries import Summaries
+
+ValueAndGradient = Callable[[Float[np.ndarray, " size"]], tuple[float, np.ndarray]]
+
+
+def value_and_gradient(likelihood: Likelihood) -> ValueAndGradient:
+    """Compiled: flat natural-scale vector -> (log-likelihood, gradient), as NumPy."""
+    first = likelihood.space.medians()
+
+    def solved(flat: Array) -> tuple[Array, Array, Array]:
+        found = arms.paths(likelihood.disease, likelihood.space.unpack(flat), likelihood.lanes)
+        return found.ratio, found.stay, found.level
+
+    def term(s: Summaries) -> Callable:
+        def of(flat: Array, found: tuple) -> Array:
+            values = likelihood.space.unpack(flat)
+            return arms.of_study(values, s, Paths(*found), likelihood.lanes).sum()
+
+        return jax.value_and_grad(of, argnums=(0, 1))
+
+    with ThreadPoolExecutor() as pool:
+        shape: list = []
+
+        def forward_of(flat: Array) -> tuple[tuple, list[Array]]:
+            found, pull = jax.vjp(solved, flat)
+            kept, tree = jax.tree.flatten(pull)
+            shape.append(tree)
+            return found, kept
+
+        forward = jax.jit(forward_of).lower(first).compile()
+        found, kept = forward(first)
+        compiled = [
+            pool.submit(jax.jit(term(s)).lower(first, found).compile) for s in likelihood.studies
+        ]
+        backward = jax.jit(lambda kept, slopes: jax.tree.unflatten(shape[0], kept)(slopes)[0])
+        back = pool.submit(backward.lower(kept, found).compile)
+        terms, back = [job.result() for job in compiled], back.result()
+
+    def call(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        x = jnp.asarray(flat)
+        found, kept = forward(x)
+        parts = [each(x, found) for each in terms]
+        slopes = jax.tree.map(lambda *each: sum(each), *(part[1][1] for part in parts))
+        gradient = back(kept, slopes) + sum(part[1][0] for part in parts)
+        return float(sum(part[0] for part in parts)), np.asarray(gradient)
+
+    return call

@@ -1,0 +1,177 @@
+"""The hierarchical model in PyMC, its likelihood solved in JAX. The only file that knows PyMC.
+
+Every variable of the space becomes a PyMC distribution with named dims; the log-likelihood is one
+JAX function of all of them with its gradient, joined as a potential. For sampling, PyMC's own prior
+density is turned into JAX and run beside the compiled likelihood (compiling the joint graph took a
+minute more); nutpie runs each chain in a thread, with no fork (which deadlocks once JAX has run).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import nutpie
+import pymc as pm
+from pymc.distributions import transforms
+import pytensor.tensor as pt
+
+from nutpie.compiled_pyfunc import from_pyfunc
+from pymc.model.transform.optimization import freeze_dims_and_data
+from pytensor.compile.mode import get_mode
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.op import Op
+from pytensor.link.jax.dispatch import jax_funcify
+
+from pkpd.likelihood.gradient import ValueAndGradient
+from pkpd.likelihood.problem import Likelihood
+from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal, Normal
+from pkpd.variation.space import Variable
+from pkpd.variation import standard
+from pkpd.variation.standard import Frame
+
+
+def _distribution(variable: Variable) -> Any:
+    """The PyMC random variable of a `Variable`."""
+    at = {"dims": variable.dim} if variable.dim else {}
+    match variable.prior:
+        case Normal(mean, sd):
+            return pm.Normal(variable.name, mean, sd, **at)
+        case LogNormal(median, sd):
+            return pm.LogNormal(variable.name, math.log(median), sd, **at)
+        case LogitNormal(median, sd):
+            centre = math.log(median / (1 - median))
+            return pm.LogitNormal(  # PyMC 6.4 gives it no transform of its own
+                variable.name, centre, sd, default_transform=transforms.logodds, **at
+            )
+        case HalfNormal(sd):
+            return pm.HalfNormal(variable.name, sd, **at)
+
+
+class ArmLogLikelihood(Op):
+    """Log-likelihood of all arms with its gradient, one call for both; input: the flat vector.
+
+    The gradient is a second output, so that `pullback` finds it computed already. No second
+    derivatives.
+    """
+
+    itypes = [pt.dvector]
+    otypes = [pt.dscalar, pt.dvector]
+    __props__ = ("call",)
+
+    def __init__(self, call: ValueAndGradient) -> None:
+        self.call = call
+
+    def perform(self, node: Any, inputs: list[np.ndarray], outputs: list[list]) -> None:
+        value, gradient = self.call(inputs[0])
+        outputs[0][0] = np.asarray(value)
+        outputs[1][0] = gradient
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
+        return [cotangents[0] * outputs[1]]
+
+
+def pymc_model(likelihood: Likelihood, call: ValueAndGradient) -> pm.Model:
+    """The joint model of parameters and arm-level results; `call` solves the likelihood."""
+    coords = {name: list(labels) for name, labels in likelihood.space.coords.items()}
+    with pm.Model(coords=coords) as model:
+        parts = [
+            pt.atleast_1d(_distribution(variable)) for variable in likelihood.space.variables
+        ]
+        pm.Potential("arms", ArmLogLikelihood(call)(pt.concatenate(parts))[0])
+    return model
+
+
+def prior_density(model: pm.Model) -> Callable[..., Any]:
+    """PyMC's log-density of the model's variables on its unbounded scales, as a JAX function.
+
+    Takes the values in the order of `model.free_RVs`; Jacobians are in it, potentials are not.
+    """
+    fixed = freeze_dims_and_data(model)
+    inputs = [fixed.rvs_to_values[fixed[random.name]] for random in model.free_RVs]
+    graph = fixed.logp(vars=fixed.free_RVs)
+    made = FunctionGraph(outputs=[graph], inputs=inputs, clone=True)
+    get_mode("JAX").optimizer.rewrite(made)  # folds shapes into constants, which JAX needs
+    return jax_funcify(made)
+
+
+def _unbounded(variable: Variable, z: Any) -> Any:
+    """PyMC's unbounded value (log, logit or itself) of standardised coordinates."""
+    match variable.prior:
+        case Normal(mean, sd):
+            return mean + sd * z
+        case LogNormal(median, sd):
+            return math.log(median) + sd * z
+        case LogitNormal(median, sd):
+            return math.log(median / (1 - median)) + sd * z
+        case HalfNormal(sd):
+            return math.log(sd) + z - 0.5
+
+
+def program(likelihood: Likelihood, call: ValueAndGradient, frame: Frame) -> Any:
+    """PyMC's model for nutpie, in coordinates u where the posterior is nearly round.
+
+    The density of u is PyMC's prior at z = centre + factor u plus the likelihood; the change of
+    variables is linear, so its Jacobian is a constant. Chains start at random within 1 of u = 0.
+    """
+    space = likelihood.space
+    prior = prior_density(pymc_model(likelihood, call))
+    centre, factor = jnp.asarray(frame.centre), jnp.asarray(frame.factor)
+
+    def parts(z: Any) -> list[Any]:
+        ends = np.cumsum([variable.size for variable in space.variables])[:-1]
+        found = zip(space.variables, jnp.split(z, ends), strict=True)
+        return [_unbounded(v, part if v.dim else part[0]) for v, part in found]
+
+    @jax.jit
+    def before(u: Any) -> tuple[Any, Any, Any]:
+        z = centre + factor @ u
+        value, slope = jax.value_and_grad(lambda z: prior(*parts(z))[0])(z)
+        return standard.to_natural(space, z), value, slope @ factor
+
+    @jax.jit
+    def pulled(u: Any, slope: Any) -> Any:
+        return jax.vjp(lambda u: standard.to_natural(space, centre + factor @ u), u)[1](slope)[0]
+
+    def density(u: np.ndarray, **_: Any) -> tuple[float, np.ndarray]:
+        natural, value, slope = before(u)
+        fitted, pull = call(np.asarray(natural))
+        return float(value) + fitted, np.asarray(slope + pulled(u, pull))
+
+    def expand(u: np.ndarray, **_: Any) -> dict[str, np.ndarray]:
+        values = space.unpack(before(u)[0])
+        return {name: np.asarray(value) for name, value in values.items()}
+
+    return from_pyfunc(
+        ndim=space.size,
+        make_logp_fn=lambda: density,
+        make_expand_fn=lambda *_: expand,
+        expanded_dtypes=[np.dtype("float64")] * len(space.variables),
+        expanded_shapes=[(v.size,) if v.dim else () for v in space.variables],
+        expanded_names=list(space.names),
+        coords={name: list(labels) for name, labels in space.coords.items()},
+        dims={v.name: (v.dim,) for v in space.variables if v.dim},
+        make_initial_point_fn=lambda seed: np.random.default_rng(seed).uniform(-1, 1, space.size),
+    )
+
+
+def run_chains(
+    made: Any, *, chains: int, tune: int, draws: int, target_accept: float,
+    max_treedepth: int, seed: int, adaptation: str, progress: Callable[[float], None],
+) -> Any:
+    """Sample with NUTS; a DataTree with groups posterior and sample_stats."""
+    total = chains * (tune + draws)
+
+    def heard(state: list[Any]) -> None:
+        done = sum(chain.finished_draws for chain in state)
+        progress(min(1.0, done / total))
+
+    return nutpie.sample(
+        made, chains=chains, cores=chains, tune=tune, draws=draws, seed=seed,
+        target_accept=target_accept, maxdepth=max_treedepth, adaptation=adaptation, progress_bar=False,
+        progress_callback=heard, save_warmup=False,
+    )

@@ -1,0 +1,205 @@
+"""The verbs on a fit folder: check, fit, diagnose, predict, report, run.
+
+Each reads what it needs from the folder and writes its tables under temporary names, so that a run
+killed midway leaves the results of the run before, or none.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pkpd.diagnose.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
+from pkpd.diagnose.leave_out import leave_out
+from pkpd.diagnose.predictive import predictive
+from pkpd.diagnose.solver import by_arm, prove
+from pkpd.diagnose.summary import summary
+from pkpd.errors import DataError, Fault
+from pkpd.files import replacing
+from pkpd.fit_folder import Checked, Problem, open_fit, stale, update_card, write_card
+from pkpd.likelihood.planned import planned
+from pkpd.likelihood.problem import Likelihood
+from pkpd.posterior import Posterior, load_posterior
+from pkpd.predict import anywhere
+from pkpd.predict.maintenance import maintenance
+from pkpd.predict.verdict import Contender, comparison, sentence
+from pkpd.provenance import provenance
+from pkpd.report import report as write_report
+from pkpd.sampling import sample
+from pkpd.variation.standard import prior_draws
+
+Progress = Callable[[str, float], None]
+PROOF = 200
+"""Draws re-solved tightly for the proof of the mesh."""
+
+
+LEFT_OUT = 800
+"""Draws behind the estimates that leave out an arm."""
+
+__all__ = ["check", "diagnose", "fit", "predict", "predict_regimen", "report", "run", "stale"]
+
+
+def silent(stage: str, share: float) -> None:
+    """Progress that says nothing."""
+
+
+def check(folder: Path) -> Checked:
+    """Read settings, models and data; `DataError` lists every fault."""
+    problem = open_fit(folder)
+    return Checked(folder, problem)
+
+
+def _sampled(problem: Problem, progress: Progress) -> tuple[Likelihood, Posterior]:
+    progress("planning the mesh", 0.0)
+    began = time.perf_counter()
+    likelihood, error = planned(problem.settings, problem.data, problem.disease, problem.pk)
+    progress("planning the mesh", 1.0)
+    seconds = {"plan mesh": time.perf_counter() - began}
+    drawn = sample(likelihood, progress)
+    record = provenance(problem) | {
+        "seconds": {**seconds, **drawn.seconds},
+        "mesh": [float(day) for day in likelihood.lanes.mesh],
+        "mesh_error": error,
+    }
+    return likelihood, Posterior(drawn.tree, record)
+
+
+def fit(folder: Path, *, progress: Progress = silent) -> Posterior:
+    """Sample the posterior of a fit folder, and of the models it is compared with."""
+    problem = open_fit(folder)
+    _, posterior = _sampled(problem, progress)
+    for model in problem.settings.compare:
+        other = problem.with_model(model)
+        _, rival = _sampled(other, lambda stage, share, m=model: progress(f"{m}: {stage}", share))
+        rival.save(_draws(folder, model))
+    posterior.save(folder / "draws.nc")
+    return posterior
+
+
+def _draws(folder: Path, model: str) -> Path:
+    return folder / f"draws-{model}.nc"
+
+
+def _opened(folder: Path, model: str | None = None) -> tuple[Likelihood, Posterior]:
+    """The likelihood, on the mesh it was sampled on, and its posterior."""
+    problem = open_fit(folder)
+    posterior = load_posterior(_draws(folder, model) if model else folder / "draws.nc")
+    if model:
+        problem = problem.with_model(model)
+    if posterior.provenance["hashes"] != provenance(problem)["hashes"]:
+        raise DataError([Fault(
+            str(folder), "fit.toml, the data or a model changed since the draws were made",
+            f"Run `pkpd fit {folder}` again",
+        )])
+    return problem.likelihood(np.array(posterior.provenance["mesh"])), posterior
+
+
+def diagnose(folder: Path, *, progress: Progress = silent) -> Diagnosis:
+    """Check the posterior; writes summary.csv, ppc.csv, and the verdicts into card.json."""
+    likelihood, posterior = _opened(folder)
+    settings = likelihood.settings
+    level = settings.predictions.level
+    checks = sampling_checks(posterior.tree, settings.demands, settings.sampler.max_treedepth)
+    proof = prove(
+        likelihood, posterior.draws(PROOF), lambda share: progress("proving the mesh", share)
+    )
+    checks.append(solver_check(proof.pareto_k, settings.demands, proof.shift))
+    progress("predictive check", 0.0)
+    seen = predictive(likelihood, posterior.draws(400), level=level, seed=settings.sampler.seed)
+    seen["kind"] = "eti"
+    progress("predictive check", 1.0)
+    fitted = seen[seen["fitted"].astype(bool)]
+    checks.append(coverage_check(float(fitted["inside"].mean()), settings.demands, level))
+    table = summary(
+        likelihood.space, posterior.tree, prior_draws(likelihood.space, 4000, 1), level=level
+    )
+    checks += _rival_checks(folder, settings)
+    diagnosis = Diagnosis(tuple(checks))
+    write_card(folder, posterior, diagnosis, likelihood.data)
+    _table(table, folder / "summary.csv")
+    _table(seen, folder / "ppc.csv")
+    return diagnosis
+
+
+def _rival_checks(folder: Path, settings) -> list[Check]:
+    """Sampling checks of the models compared with, under their names."""
+    found = []
+    for model in settings.compare:
+        if not _draws(folder, model).is_file():
+            continue
+        rival = load_posterior(_draws(folder, model))
+        for each in sampling_checks(rival.tree, settings.demands, settings.sampler.max_treedepth):
+            found.append(Check(f"{model}: {each.check}", each.value, each.limit, each.passed,
+                               each.advice))
+    return found
+
+
+def predict(folder: Path, *, progress: Progress = silent) -> pd.DataFrame:
+    """Answer the questions of fit.toml; writes predictions.csv, decisions.csv, compare.csv."""
+    likelihood, posterior = _opened(folder)
+    asked = likelihood.settings.predictions
+    prior = prior_draws(likelihood.space, max(50, asked.draws // 3), asked.seed)
+    progress("predicting", 0.0)
+    answer = maintenance(likelihood, posterior.draws(asked.draws), prior)
+    progress("predicting", 1.0)
+    contenders = [_contender(likelihood, posterior, answer.predictions)]
+    for k, model in enumerate(likelihood.settings.compare):
+        progress("comparing models", k / len(likelihood.settings.compare))
+        if _draws(folder, model).is_file():
+            other, rival = _opened(folder, model)
+            said = maintenance(other, rival.draws(asked.draws))
+            contenders.append(_contender(other, rival, said.predictions))
+    progress("comparing models", 1.0)
+    _table(answer.predictions, folder / "predictions.csv")
+    _table(answer.decisions, folder / "decisions.csv")
+    if len(contenders) > 1:
+        _table(comparison(contenders, asked), folder / "compare.csv")
+    update_card(folder, {
+        "sentence": sentence(answer.predictions, asked),
+        "warnings": [model.warning for model in likelihood.pk.values() if model.warning],
+    })
+    return answer.predictions
+
+
+def _contender(
+    likelihood: Likelihood, posterior: Posterior, predictions: pd.DataFrame
+) -> Contender:
+    found = leave_out(by_arm(likelihood, posterior.draws(LEFT_OUT)))
+    return Contender(likelihood.disease.name, found, predictions)
+
+
+def predict_regimen(
+    folder: Path, *, drug: str, regimen: str, weeks: tuple[float, ...], endpoint: str,
+    estimand: str, new_trial: int | None, level: float, seed: int,
+) -> pd.DataFrame:
+    """Predict any regimen from week 0, for a population or a new trial."""
+    likelihood, posterior = _opened(folder)
+    return anywhere.predict(
+        likelihood, posterior.draws(likelihood.settings.predictions.draws), drug=drug,
+        regimen=regimen, weeks=weeks, endpoint=endpoint, estimand=estimand, new_trial=new_trial,
+        level=level, seed=seed,
+    )
+
+
+def report(folder: Path) -> Path:
+    """Write report.html from the tables of the folder."""
+    return write_report(folder)
+
+
+def run(folder: Path, *, progress: Progress = silent) -> bool:
+    """Check, fit, diagnose, predict, report; whether every demand was met."""
+    check(folder)
+    fit(folder, progress=progress)
+    diagnosis = diagnose(folder, progress=progress)
+    predict(folder, progress=progress)
+    report(folder)
+    return diagnosis.passed
+
+
+def _table(table: pd.DataFrame, path: Path) -> None:
+    with replacing(path) as partial:
+        table.to_csv(partial, index=False)
