@@ -55,8 +55,12 @@ class Checked:
         """What was read, as plain data."""
         data, settings = self.problem.data, self.problem.settings
         return {
-            "fit": settings.name, "model": settings.model, "data": data.name, "passed": True,
-            "arms": len(data.arms), "rows_fitted": len(fitted_rows(data, settings.endpoints)),
+            "fit": settings.name,
+            "model": settings.model,
+            "data": data.name,
+            "passed": True,
+            "arms": len(data.arms),
+            "rows_fitted": len(fitted_rows(data, settings.endpoints)),
             "rows_excluded": len(data.excluded),
         }
 
@@ -111,16 +115,22 @@ def _unmet(settings: Settings, data: ArmData, where: str) -> list[Fault]:
     studies = {arm.study for arm in data.arms}
     faults += [
         Fault(f"{where}, dropout", f"unknown study {rule.study}", f"Studies: {sorted(studies)}")
-        for rule in settings.dropout if rule.study not in studies
+        for rule in settings.dropout
+        if rule.study not in studies
     ]
     faults += [
         Fault(f"{where}, predictions", f"no arm had {question.drug}", f"Drugs: {sorted(drugs)}")
-        for question in settings.predictions.questions if question.drug not in drugs
+        for question in settings.predictions.questions
+        if question.drug not in drugs
     ]
     faults += [
-        Fault(f"{where}, endpoints", f"no rows of {e.endpoint} {e.statistic} {e.estimand}",
-              "See `pkpd check` for what was posted")
-        for e in settings.endpoints if fitted_rows(data, (e,)).empty
+        Fault(
+            f"{where}, endpoints",
+            f"no rows of {e.endpoint} {e.statistic} {e.estimand}",
+            "See `pkpd check` for what was posted",
+        )
+        for e in settings.endpoints
+        if fitted_rows(data, (e,)).empty
     ]
     return faults
 
@@ -138,18 +148,21 @@ def read_card(folder: Path) -> dict[str, Any]:
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
-def write_card(
-    folder: Path, posterior: Posterior, diagnosis: Diagnosis, data: ArmData
-) -> None:
+def write_card(folder: Path, posterior: Posterior, diagnosis: Diagnosis, data: ArmData) -> None:
     """card.json: verdicts and provenance (contract C5)."""
     record = posterior.provenance
-    update_card(folder, {
-        "name": record["settings"]["name"], "title": record["settings"]["title"],
-        "passed": diagnosis.passed, "diagnostics": diagnosis.rows,
-        **{key: record[key] for key in ("versions", "hashes", "settings", "seeds", "seconds")},
-        "mesh": {"steps": len(record["mesh"]) - 1, "error": record["mesh_error"]},
-        "excluded": excluded_rows(data),
-    })
+    update_card(
+        folder,
+        {
+            "name": record["settings"]["name"],
+            "title": record["settings"]["title"],
+            "passed": diagnosis.passed,
+            "diagnostics": diagnosis.rows,
+            **{key: record[key] for key in ("versions", "hashes", "settings", "seeds", "seconds")},
+            "mesh": {"steps": len(record["mesh"]) - 1, "error": record["mesh_error"]},
+            "excluded": excluded_rows(data),
+        },
+    )
 
 
 def update_card(folder: Path, entries: Mapping[str, Any]) -> None:

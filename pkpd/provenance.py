@@ -39,7 +39,8 @@ def provenance(problem: Any) -> dict[str, Any]:
         },
         "settings": settings.model_dump(mode="json"),
         "seeds": {
-            "patients": settings.patients.seed, "sampler": settings.sampler.seed,
+            "patients": settings.patients.seed,
+            "sampler": settings.sampler.seed,
             "predictions": settings.predictions.seed,
         },
     }

@@ -17,10 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 import nutpie
 import pymc as pm
-from pymc.distributions import transforms
 import pytensor.tensor as pt
-
 from nutpie.compiled_pyfunc import from_pyfunc
+from pymc.distributions import transforms
 from pymc.model.transform.optimization import freeze_dims_and_data
 from pytensor.compile.mode import get_mode
 from pytensor.graph.fg import FunctionGraph
@@ -29,9 +28,10 @@ from pytensor.link.jax.dispatch import jax_funcify
 
 from pkpd.likelihood.gradient import ValueAndGradient
 from pkpd.likelihood.problem import Likelihood
+from pkpd.settings import Sampler
+from pkpd.variation import standard
 from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal, Normal
 from pkpd.variation.space import Variable
-from pkpd.variation import standard
 from pkpd.variation.standard import Frame
 
 
@@ -79,9 +79,7 @@ def pymc_model(likelihood: Likelihood, call: ValueAndGradient) -> pm.Model:
     """The joint model of parameters and arm-level results; `call` solves the likelihood."""
     coords = {name: list(labels) for name, labels in likelihood.space.coords.items()}
     with pm.Model(coords=coords) as model:
-        parts = [
-            pt.atleast_1d(_distribution(variable)) for variable in likelihood.space.variables
-        ]
+        parts = [pt.atleast_1d(_distribution(variable)) for variable in likelihood.space.variables]
         pm.Potential("arms", ArmLogLikelihood(call)(pt.concatenate(parts))[0])
     return model
 
@@ -115,8 +113,9 @@ def _unbounded(variable: Variable, z: Any) -> Any:
 def program(likelihood: Likelihood, call: ValueAndGradient, frame: Frame) -> Any:
     """PyMC's model for nutpie, in coordinates u where the posterior is nearly round.
 
-    The density of u is PyMC's prior at z = centre + factor u plus the likelihood; the change of
-    variables is linear, so its Jacobian is a constant. Chains start at random within 1 of u = 0.
+        The density of u is PyMC's prior at z = centre + factor u plus the likelihood; the change of
+        variables is linear, so its Jacobian is a constant. Chains start at random corners u = +-1, where
+    every gradient is near 1 in size: nutpie takes its first mass matrix from the gradient there.
     """
     space = likelihood.space
     prior = prior_density(pymc_model(likelihood, call))
@@ -155,23 +154,36 @@ def program(likelihood: Likelihood, call: ValueAndGradient, frame: Frame) -> Any
         expanded_names=list(space.names),
         coords={name: list(labels) for name, labels in space.coords.items()},
         dims={v.name: (v.dim,) for v in space.variables if v.dim},
-        make_initial_point_fn=lambda seed: np.random.default_rng(seed).uniform(-1, 1, space.size),
+        make_initial_point_fn=lambda seed: np.random.default_rng(seed).choice(
+            [-1.0, 1.0], space.size
+        ),
     )
 
 
-def run_chains(
-    made: Any, *, chains: int, tune: int, draws: int, target_accept: float,
-    max_treedepth: int, seed: int, adaptation: str, progress: Callable[[float], None],
-) -> Any:
-    """Sample with NUTS; a DataTree with groups posterior and sample_stats."""
-    total = chains * (tune + draws)
+def run_chains(made: Any, chosen: Sampler, progress: Callable[[float], None]) -> Any:
+    """Sample with NUTS; a DataTree with groups posterior and sample_stats.
+
+    The frame is nearly right already, so steps begin long and the mass matrix is learnt in long
+    windows.
+    """
+    total = chosen.chains * (chosen.tune + chosen.draws)
 
     def heard(state: list[Any]) -> None:
-        done = sum(chain.finished_draws for chain in state)
-        progress(min(1.0, done / total))
+        progress(min(1.0, sum(chain.finished_draws for chain in state) / total))
 
     return nutpie.sample(
-        made, chains=chains, cores=chains, tune=tune, draws=draws, seed=seed,
-        target_accept=target_accept, maxdepth=max_treedepth, adaptation=adaptation, progress_bar=False,
-        progress_callback=heard, save_warmup=False,
+        made,
+        chains=chosen.chains,
+        cores=chosen.chains,
+        tune=chosen.tune,
+        draws=chosen.draws,
+        seed=chosen.seed,
+        target_accept=chosen.target_accept,
+        maxdepth=chosen.max_treedepth,
+        adaptation=chosen.adaptation,
+        progress_bar=False,
+        progress_callback=heard,
+        save_warmup=False,
+        initial_step=0.5,
+        mass_matrix_switch_freq=100,
     )

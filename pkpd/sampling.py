@@ -43,7 +43,9 @@ class Drawn:
 def _objective(likelihood: Likelihood, call: ValueAndGradient) -> Callable:
     space = likelihood.space
     place = jax.jit(lambda z: standard.to_natural(space, z))
-    pull = jax.jit(lambda z, slope: jax.vjp(lambda x: standard.to_natural(space, x), z)[1](slope)[0])
+    pull = jax.jit(
+        lambda z, slope: jax.vjp(lambda x: standard.to_natural(space, x), z)[1](slope)[0]
+    )
     prior = jax.jit(jax.value_and_grad(lambda z: standard.log_prior_standard(space, z)))
 
     def negative(z: np.ndarray) -> tuple[float, np.ndarray]:
@@ -70,7 +72,10 @@ def find_frame(likelihood: Likelihood, call: ValueAndGradient, progress: Progres
         return value, slope
 
     minimize(
-        heard, np.zeros(size), jac=True, method="L-BFGS-B",
+        heard,
+        np.zeros(size),
+        jac=True,
+        method="L-BFGS-B",
         options={"maxfun": SEARCH, "maxcor": 30, "ftol": 1e-7},
     )
     mode = min(met, key=lambda pair: pair[0])[1]
@@ -98,11 +103,6 @@ def sample(likelihood: Likelihood, progress: Progress) -> Drawn:
     lap("find start")
     program = pymc_bridge.program(likelihood, call, around)
     lap("build model")
-    tree = pymc_bridge.run_chains(
-        program, chains=chosen.chains, tune=chosen.tune, draws=chosen.draws,
-        target_accept=chosen.target_accept, max_treedepth=chosen.max_treedepth,
-        seed=chosen.seed, adaptation=chosen.adaptation,
-        progress=lambda share: progress("sampling", share),
-    )
+    tree = pymc_bridge.run_chains(program, chosen, lambda share: progress("sampling", share))
     lap("sample")
     return Drawn(tree, seconds)

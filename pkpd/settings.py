@@ -87,7 +87,7 @@ class Predictions(_Frozen):
 
     questions: tuple[Question, ...] = ()
     selection_week: float = Field(default=24.0, gt=0)
-    weeks: tuple[float, ...] = (24, 28, 32, 36, 40, 44, 48, 52, 60, 68, 76, 84, 92, 104)
+    weeks: tuple[float, ...] = (24, 28, 32, 36, 40, 44, 48, 52, 60, 72, 76, 84, 92, 104)
     intervals: tuple[Annotated[float, Field(gt=0)], ...] = (4, 8, 12, 16)
     endpoints: tuple[str, ...] = ("EASI75", "EASI50", "EASI90", "IGA01")
     patients: Whole = 512

@@ -91,10 +91,15 @@ def _opened(folder: Path, model: str | None = None) -> tuple[Likelihood, Posteri
     if model:
         problem = problem.with_model(model)
     if posterior.provenance["hashes"] != provenance(problem)["hashes"]:
-        raise DataError([Fault(
-            str(folder), "fit.toml, the data or a model changed since the draws were made",
-            f"Run `pkpd fit {folder}` again",
-        )])
+        raise DataError(
+            [
+                Fault(
+                    str(folder),
+                    "fit.toml, the data or a model changed since the draws were made",
+                    f"Run `pkpd fit {folder}` again",
+                )
+            ]
+        )
     return problem.likelihood(np.array(posterior.provenance["mesh"])), posterior
 
 
@@ -133,8 +138,9 @@ def _rival_checks(folder: Path, settings) -> list[Check]:
             continue
         rival = load_posterior(_draws(folder, model))
         for each in sampling_checks(rival.tree, settings.demands, settings.sampler.max_treedepth):
-            found.append(Check(f"{model}: {each.check}", each.value, each.limit, each.passed,
-                               each.advice))
+            found.append(
+                Check(f"{model}: {each.check}", each.value, each.limit, each.passed, each.advice)
+            )
     return found
 
 
@@ -158,10 +164,13 @@ def predict(folder: Path, *, progress: Progress = silent) -> pd.DataFrame:
     _table(answer.decisions, folder / "decisions.csv")
     if len(contenders) > 1:
         _table(comparison(contenders, asked), folder / "compare.csv")
-    update_card(folder, {
-        "sentence": sentence(answer.predictions, asked),
-        "warnings": [model.warning for model in likelihood.pk.values() if model.warning],
-    })
+    update_card(
+        folder,
+        {
+            "sentence": sentence(answer.predictions, asked),
+            "warnings": [model.warning for model in likelihood.pk.values() if model.warning],
+        },
+    )
     return answer.predictions
 
 
@@ -173,15 +182,30 @@ def _contender(
 
 
 def predict_regimen(
-    folder: Path, *, drug: str, regimen: str, weeks: tuple[float, ...], endpoint: str,
-    estimand: str, new_trial: int | None, level: float, seed: int,
+    folder: Path,
+    *,
+    drug: str,
+    regimen: str,
+    weeks: tuple[float, ...],
+    endpoint: str,
+    estimand: str,
+    new_trial: int | None,
+    level: float,
+    seed: int,
 ) -> pd.DataFrame:
     """Predict any regimen from week 0, for a population or a new trial."""
     likelihood, posterior = _opened(folder)
     return anywhere.predict(
-        likelihood, posterior.draws(likelihood.settings.predictions.draws), drug=drug,
-        regimen=regimen, weeks=weeks, endpoint=endpoint, estimand=estimand, new_trial=new_trial,
-        level=level, seed=seed,
+        likelihood,
+        posterior.draws(likelihood.settings.predictions.draws),
+        drug=drug,
+        regimen=regimen,
+        weeks=weeks,
+        endpoint=endpoint,
+        estimand=estimand,
+        new_trial=new_trial,
+        level=level,
+        seed=seed,
     )
 
 

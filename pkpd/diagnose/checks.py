@@ -67,23 +67,56 @@ def sampling_checks(tree: Any, demands: Demands, max_treedepth: int) -> list[Che
     posterior, stats = tree["posterior"].dataset, tree["sample_stats"].dataset
     more = "Raise sampler.tune and sampler.draws"
     rhat, worst = _worst(posterior, lambda x: az.rhat(x), least=False)
-    checks = [Check(f"R-hat (worst: {worst})", rhat, f"<= {demands.rhat}", rhat <= demands.rhat,
-                    f"{more}; chains disagree.")]
+    checks = [
+        Check(
+            f"R-hat (worst: {worst})",
+            rhat,
+            f"<= {demands.rhat}",
+            rhat <= demands.rhat,
+            f"{more}; chains disagree.",
+        )
+    ]
     for kind, limit in (("bulk", demands.ess_bulk), ("tail", demands.ess_tail)):
         value, worst = _worst(posterior, lambda x, kind=kind: az.ess(x, method=kind), least=True)
-        checks.append(Check(f"{kind} ESS (worst: {worst})", value, f">= {limit:g}", value >= limit,
-                            f"{more}; the draws repeat one another."))
+        checks.append(
+            Check(
+                f"{kind} ESS (worst: {worst})",
+                value,
+                f">= {limit:g}",
+                value >= limit,
+                f"{more}; the draws repeat one another.",
+            )
+        )
     wrong = int(stats["diverging"].sum())
-    checks.append(Check("divergences", wrong, f"<= {demands.divergences}",
-                        wrong <= demands.divergences,
-                        "Raise sampler.target_accept (0.9, 0.95) or tighten weak priors."))
+    checks.append(
+        Check(
+            "divergences",
+            wrong,
+            f"<= {demands.divergences}",
+            wrong <= demands.divergences,
+            "Raise sampler.target_accept (0.9, 0.95) or tighten weak priors.",
+        )
+    )
     bfmi = float(np.min(np.asarray(_bfmi(stats))))
-    checks.append(Check("E-BFMI (least of the chains)", bfmi, f">= {demands.bfmi}",
-                        bfmi >= demands.bfmi, "Heavy tails: tighten the widest priors."))
+    checks.append(
+        Check(
+            "E-BFMI (least of the chains)",
+            bfmi,
+            f">= {demands.bfmi}",
+            bfmi >= demands.bfmi,
+            "Heavy tails: tighten the widest priors.",
+        )
+    )
     deep = float((stats["depth"] >= max_treedepth).mean())
-    checks.append(Check("share of draws at the greatest tree depth", deep,
-                        f"<= {demands.tree_depth_share}", deep <= demands.tree_depth_share,
-                        "Raise sampler.max_treedepth by one or two."))
+    checks.append(
+        Check(
+            "share of draws at the greatest tree depth",
+            deep,
+            f"<= {demands.tree_depth_share}",
+            deep <= demands.tree_depth_share,
+            "Raise sampler.max_treedepth by one or two.",
+        )
+    )
     return checks
 
 
@@ -96,8 +129,10 @@ def _bfmi(stats: Any) -> np.ndarray:
 def solver_check(pareto_k: float, demands: Demands, shift: float) -> Check:
     """Whether draws made on the planned mesh stand for the tightly solved posterior."""
     return Check(
-        f"solver, PSIS Pareto-k (greatest log-likelihood difference {shift:.3g})", pareto_k,
-        f"< {demands.pareto_k}", pareto_k < demands.pareto_k,
+        f"solver, PSIS Pareto-k (greatest log-likelihood difference {shift:.3g})",
+        pareto_k,
+        f"< {demands.pareto_k}",
+        pareto_k < demands.pareto_k,
         "Lower sampler.tolerance: the mesh is too wide for this posterior.",
     )
 
@@ -106,7 +141,9 @@ def coverage_check(share: float, demands: Demands, level: float) -> Check:
     """Whether predictive intervals hold about as many statistics as they say."""
     low, high = demands.coverage_low, demands.coverage_high
     return Check(
-        f"posterior predictive: share of fitted statistics in their {level:.0%} interval", share,
-        f"{low} to {high}", low <= share <= high,
+        f"posterior predictive: share of fitted statistics in their {level:.0%} interval",
+        share,
+        f"{low} to {high}",
+        low <= share <= high,
         "Look at the fit per arm: the model misses something, or its noise is too wide.",
     )

@@ -27,7 +27,8 @@ class SolverProof:
 
 
 def by_arm(
-    likelihood: Likelihood, draws: Mapping[str, np.ndarray],
+    likelihood: Likelihood,
+    draws: Mapping[str, np.ndarray],
     progress: Callable[[float], None] = lambda share: None,
 ) -> np.ndarray:
     """Log-likelihood of every arm at every draw, shape (draws, arms)."""
@@ -41,7 +42,8 @@ def by_arm(
 
 
 def prove(
-    likelihood: Likelihood, draws: Mapping[str, np.ndarray],
+    likelihood: Likelihood,
+    draws: Mapping[str, np.ndarray],
     progress: Callable[[float], None] = lambda share: None,
 ) -> SolverProof:
     """Compare the planned mesh with one eight times finer at these draws."""

@@ -53,12 +53,25 @@ def summary(
         ]
         low, high = _interval(draws, level)
         prior_low, prior_high = _interval(before, level)
-        rows.append({
-            "parameter": label, "meaning": variable.meaning, "unit": variable.unit,
-            "mean": draws.mean(), "sd": draws.std(ddof=1), "median": np.median(draws),
-            "lower": low, "upper": high, "level": level, "kind": "eti",
-            "prior_median": np.median(before), "prior_lower": prior_low, "prior_upper": prior_high,
-            "contraction": spread[0] / spread[1],
-            **{name: float(found[variable.name].values[at]) for name, found in measures.items()},
-        })
+        rows.append(
+            {
+                "parameter": label,
+                "meaning": variable.meaning,
+                "unit": variable.unit,
+                "mean": draws.mean(),
+                "sd": draws.std(ddof=1),
+                "median": np.median(draws),
+                "lower": low,
+                "upper": high,
+                "level": level,
+                "kind": "eti",
+                "prior_median": np.median(before),
+                "prior_lower": prior_low,
+                "prior_upper": prior_high,
+                "contraction": spread[0] / spread[1],
+                **{
+                    name: float(found[variable.name].values[at]) for name, found in measures.items()
+                },
+            }
+        )
     return pd.DataFrame(rows)

@@ -38,15 +38,12 @@ def _once(x: Array) -> Array:
     return jax.lax.optimization_barrier(x)
 
 
-def moments(
-    values: Mapping[str, Array], s: Summaries, found: Paths, lanes: Lanes
-) -> Moments:
+def moments(values: Mapping[str, Array], s: Summaries, found: Paths, lanes: Lanes) -> Moments:
     """Predicted features of one study and their covariance.
 
     Visits are picked by a product with ones and zeros: the gradient of a gather, a scatter, costs
     more on a CPU than the solve.
     """
-
     pick = jnp.asarray(np.eye(len(lanes.mesh))[s.day])
 
     def at_visits(path: Array) -> Array:
@@ -56,8 +53,14 @@ def moments(
     make = entered.moments if s.entered else randomised.moments
     clear = values["iga_easi"] * jnp.exp(trajectories.effect(values, "iga_easi"))
     values = {**values, "iga_easi": clear[lanes.trial[s.run]][:, None, None]}
-    return make(values, s, at_visits(found.ratio), at_visits(found.stay),
-                at_visits(found.level), jnp.asarray(lanes.easi)[s.run])
+    return make(
+        values,
+        s,
+        at_visits(found.ratio),
+        at_visits(found.stay),
+        at_visits(found.level),
+        jnp.asarray(lanes.easi)[s.run],
+    )
 
 
 def of_study(values: Mapping[str, Array], s: Summaries, found: Paths, lanes: Lanes) -> Array:

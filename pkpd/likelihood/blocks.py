@@ -84,8 +84,9 @@ def transformed(
         kinds["change"], 1.0, jnp.where(kinds["level"], 1 / level, anscombe_slope(share, size))
     )
     own = jnp.diagonal(moments.covariance, axis1=1, axis2=2)
-    bend = jnp.where(kinds["change"], 0.0, jnp.where(kinds["level"], -1 / level**2,
-                                                     anscombe_bend(share, size)))
+    bend = jnp.where(
+        kinds["change"], 0.0, jnp.where(kinds["level"], -1 / level**2, anscombe_bend(share, size))
+    )
     expected = expected + bend * own / 2
     rounding = jnp.where(
         kinds["count"], 1 / (12 * size**2), jnp.where(kinds["level"], (level_sd * level) ** 2, 1e-8)

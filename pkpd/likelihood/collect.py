@@ -25,8 +25,11 @@ def fitted_rows(data: ArmData, chosen: Iterable[Endpoint]) -> pd.DataFrame:
 
 
 def gather(
-    data: ArmData, chosen: Iterable[Endpoint], place: Mapping[tuple[str, str], int],
-    days: np.ndarray, pk: Mapping[str, Model],
+    data: ArmData,
+    chosen: Iterable[Endpoint],
+    place: Mapping[tuple[str, str], int],
+    days: np.ndarray,
+    pk: Mapping[str, Model],
 ) -> tuple[Summaries, ...]:
     """The summaries of every study with fitted rows, in the order of the arms."""
     rows = fitted_rows(data, chosen)
@@ -47,8 +50,12 @@ def _columns(data: ArmData, study: str, rows: pd.DataFrame, entering: bool) -> t
 
 
 def _study(
-    data: ArmData, study: str, rows: pd.DataFrame, place: Mapping[tuple[str, str], int],
-    days: np.ndarray, pk: Mapping[str, Model],
+    data: ArmData,
+    study: str,
+    rows: pd.DataFrame,
+    place: Mapping[tuple[str, str], int],
+    days: np.ndarray,
+    pk: Mapping[str, Model],
 ) -> Summaries:
     arms = [arm for arm in data.arms if arm.study == study]
     weeks = np.unique(rows.week)
@@ -81,11 +88,19 @@ def _study(
         posted[:, 0, 0] = False
     residual = [pk[arm.drug].residual.sd if arm.drug in pk else 0.1 for arm in arms]
     return Summaries(
-        study=study, columns=columns, arms=tuple(names),
-        run=np.array([place[study, name] for name in names]), n=n, weeks=weeks,
+        study=study,
+        columns=columns,
+        arms=tuple(names),
+        run=np.array([place[study, name] for name in names]),
+        n=n,
+        weeks=weeks,
         day=np.searchsorted(days, weeks * 7.0 - 1e-6),
-        observed=observed.reshape(len(arms), -1), posted=posted.reshape(len(arms), -1),
-        share_seen=seen, share_sampled=sampled, residual=np.array(residual), entered=entering,
+        observed=observed.reshape(len(arms), -1),
+        posted=posted.reshape(len(arms), -1),
+        share_seen=seen,
+        share_sampled=sampled,
+        residual=np.array(residual),
+        entered=entering,
     )
 
 

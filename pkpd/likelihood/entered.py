@@ -29,7 +29,11 @@ COLUMNS = ("present", "EASI_PCHG", "CONC")
 
 
 def moments(
-    values: Mapping[str, Array], s: Summaries, ratio: Patients, stay: Patients, level: Patients,
+    values: Mapping[str, Array],
+    s: Summaries,
+    ratio: Patients,
+    stay: Patients,
+    level: Patients,
     easi: Float[Array, "A N"],
 ) -> Moments:
     """Means and covariance; the first visit is the selection visit."""
@@ -47,8 +51,17 @@ def moments(
     present = (weight[:, None] * here).mean(axis=-1)
     change = first.mean(axis=-1) / present - 1.0
     exposure = (weight[:, None] * here * level).mean(axis=-1) / present
-    base = {"change": change, "exposure": exposure, "present": present, "tilt": tilt,
-            "seen": seen, "weight": weight, "here": here, "enter": enter, "tilted": tilted}
+    base = {
+        "change": change,
+        "exposure": exposure,
+        "present": present,
+        "tilt": tilt,
+        "seen": seen,
+        "weight": weight,
+        "here": here,
+        "enter": enter,
+        "tilted": tilted,
+    }
     second = _second(values, s, v, ratio, stay, level, base, total)
     arms = len(s.arms)
     expected = jnp.stack([seen * present, jnp.zeros_like(change), jnp.zeros_like(change)], axis=-1)
@@ -65,8 +78,14 @@ def _visits(v: endpoints.Visit) -> endpoints.Visit:
 
 
 def _second(
-    values: Mapping[str, Array], s: Summaries, v: endpoints.Visit, ratio: Array, stay: Array,
-    level: Array, base: Mapping[str, Array], total: Array,
+    values: Mapping[str, Array],
+    s: Summaries,
+    v: endpoints.Visit,
+    ratio: Array,
+    stay: Array,
+    level: Array,
+    base: Mapping[str, Array],
+    total: Array,
 ) -> Float[Array, "A F F"]:
     """E[f f'] among the entered, f = (present, change, concentration) by visit."""
     first, last = (np.eye(len(s.weeks))[k] for k in np.triu_indices(len(s.weeks)))
@@ -89,9 +108,14 @@ def _second(
     change = yy - late(c) * early(y) - early(c) * late(y) + early(c) * late(c) * a
     pair = late(stay) / total[..., None]
     cells = {
-        (0, 0): a + jnp.zeros_like(yy), (0, 1): alone_late, (1, 0): alone_early,
-        (0, 2): a * off_late, (2, 0): a * off_early, (1, 1): change,
-        (1, 2): alone_early * off_late, (2, 1): off_early * alone_late,
+        (0, 0): a + jnp.zeros_like(yy),
+        (0, 1): alone_late,
+        (1, 0): alone_early,
+        (0, 2): a * off_late,
+        (2, 0): a * off_early,
+        (1, 1): change,
+        (1, 2): alone_early * off_late,
+        (2, 1): off_early * alone_late,
         (2, 2): a * off_early * off_late,
     }
     mean = {key: (pair * cell).mean(axis=-1) for key, cell in cells.items()}
@@ -105,7 +129,10 @@ def _second(
 
 
 def _weighted(
-    values: Mapping[str, Array], s: Summaries, table: Float[Array, "A T T K K"], level: Array,
+    values: Mapping[str, Array],
+    s: Summaries,
+    table: Float[Array, "A T T K K"],
+    level: Array,
     base: Mapping[str, Array],
 ) -> Float[Array, "A F F"]:
     """Missed visits, the share behind each mean, assay error; then visits by columns."""

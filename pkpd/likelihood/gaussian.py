@@ -9,7 +9,9 @@ from jaxtyping import Array, Bool, Float
 
 
 def masked(
-    residual: Float[Array, "arms f"], covariance: Float[Array, "arms f f"], mask: Bool[Array, "arms f"]
+    residual: Float[Array, "arms f"],
+    covariance: Float[Array, "arms f f"],
+    mask: Bool[Array, "arms f"],
 ) -> Float[Array, " arms"]:
     """Log-density of the residuals where `mask` holds; the rest is left out of the vector."""
     keep = mask.astype(residual.dtype)

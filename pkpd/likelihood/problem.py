@@ -65,9 +65,7 @@ class Likelihood:
         """The same likelihood solved over another mesh."""
         weeks = visit_weeks(self.settings, self.data)
         assert np.isin(np.round(weeks * 7, 6), np.round(days, 6)).all()
-        lanes = histories.lanes(
-            self.settings, self.data, self.disease, self.pk, self.runs, days
-        )
+        lanes = histories.lanes(self.settings, self.data, self.disease, self.pk, self.runs, days)
         place = histories.find_runs(self.data)[1]
         studies = collect.gather(self.data, self.settings.endpoints, place, days, self.pk)
         return replace(self, lanes=lanes, studies=studies)
@@ -97,7 +95,11 @@ def likelihood(
     free = [(parameter, "trial") for parameter in (*disease.parameters, *EXPOSURE)]
     free += [(p, "phase" if p.name == "dropout" else "trial") for p in OBSERVATION]
     return Likelihood(
-        settings=settings, data=data, disease=disease, pk=pk, runs=runs,
+        settings=settings,
+        data=data,
+        disease=disease,
+        pk=pk,
+        runs=runs,
         space=space(free, coords),
         lanes=histories.lanes(settings, data, disease, pk, runs, days),
         studies=collect.gather(data, settings.endpoints, place, days, pk),

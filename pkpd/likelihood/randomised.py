@@ -17,7 +17,11 @@ Patients = Float[Array, "A T N"]
 
 
 def moments(
-    values: Mapping[str, Array], s: Summaries, ratio: Patients, stay: Patients, level: Patients,
+    values: Mapping[str, Array],
+    s: Summaries,
+    ratio: Patients,
+    stay: Patients,
+    level: Patients,
     easi: Float[Array, "A N"],
 ) -> Moments:
     """Means and covariance of every feature; `stay` are probabilities, `level` mg/L."""
@@ -33,9 +37,7 @@ def moments(
     block = seen * jnp.stack([jnp.stack(row, axis=-1) for row in joint], axis=-2)
     block = block * scale[..., :, None] * scale[..., None, :]
     block = block + _sampling(s, values, stay, level, exposure, present)
-    expected = seen * jnp.stack(
-        [(stay * column).mean(axis=-1) for column in parts[0]], axis=-1
-    )
+    expected = seen * jnp.stack([(stay * column).mean(axis=-1) for column in parts[0]], axis=-1)
     return _assemble(values, s, (parts, stay), scale, block, expected, change, exposure)
 
 
@@ -72,7 +74,11 @@ def _columns(
 
 
 def _sampling(
-    s: Summaries, values: Mapping[str, Array], stay: Array, level: Array, exposure: Array,
+    s: Summaries,
+    values: Mapping[str, Array],
+    stay: Array,
+    level: Array,
+    exposure: Array,
     present: Array,
 ) -> Float[Array, "A T K K"] | float:
     """Extra variance of mean concentrations: assay error, and only some patients sampled."""
@@ -90,8 +96,14 @@ def _sampling(
 
 
 def _assemble(
-    values: Mapping[str, Array], s: Summaries, parts: tuple, scale: Array, block: Array,
-    expected: Array, change: Array, exposure: Array,
+    values: Mapping[str, Array],
+    s: Summaries,
+    parts: tuple,
+    scale: Array,
+    block: Array,
+    expected: Array,
+    change: Array,
+    exposure: Array,
 ) -> Moments:
     """Put the visits together in time order and take the products of means off."""
     orders, stay = parts

@@ -17,6 +17,8 @@ from pkpd.variation.population import exposures, population
 from pkpd.variation.subjects import varying
 
 WEEK = 7.0
+LATE = 28 * WEEK
+"""Day after which steps may be twice as wide."""
 Key = tuple[str, str]
 
 
@@ -52,8 +54,15 @@ def find_runs(data: ArmData) -> tuple[tuple[Run, ...], dict[Key, int]]:
         cohort = arm.parent or (arm.study, arm.name)
         number = [(c.study, c.name) for c in cohorts].index(cohort)
         end = max(ends.get((arm.study, arm.name), 0.0), _follow(arm, children, ends))
-        run = Run(cohort, cohorts[number].study, arm.drug, arm.regimen,
-                  (arm.easi_mean, arm.easi_sd), min(end, last), number)
+        run = Run(
+            cohort,
+            cohorts[number].study,
+            arm.drug,
+            arm.regimen,
+            (arm.easi_mean, arm.easi_sd),
+            min(end, last),
+            number,
+        )
         same = [k for k, other in enumerate(runs) if _alike(run, other)]
         place[arm.study, arm.name] = same[0] if same else len(runs)
         if not same:
@@ -94,19 +103,24 @@ def plan_days(runs: tuple[Run, ...], weeks: np.ndarray, widest: float) -> np.nda
     """A mesh that holds every dose and visit, graded after first doses."""
     doses = {day for run in runs for day, _ in run.doses()}
     end = max(run.last_week for run in runs) * WEEK
-    return meshes.graded(end, {*doses, *(weeks * WEEK)}, onsets(runs), widest)
+    return meshes.graded(end, {*doses, *(weeks * WEEK)}, onsets(runs), widest, LATE)
 
 
 def lanes(
-    settings: Settings, data: ArmData, disease: Model, pk: Mapping[str, Model],
-    runs: tuple[Run, ...], days: np.ndarray,
+    settings: Settings,
+    data: ArmData,
+    disease: Model,
+    pk: Mapping[str, Model],
+    runs: tuple[Run, ...],
+    days: np.ndarray,
 ) -> Lanes:
     """Scores, baselines and tabulated exposures of every run on a mesh."""
     drugs = tuple(settings.drugs)
     random = tuple(p.name for p in disease.parameters if p.between is not None)
     names = tuple(dict.fromkeys(name for model in pk.values() for name in varying(model)))
-    people = population(settings.patients, [run.easi for run in runs],
-                        [run.seed for run in runs], random, names)
+    people = population(
+        settings.patients, [run.easi for run in runs], [run.seed for run in runs], random, names
+    )
     nodes = meshes.nodes(days)
     drug_of = {run.study: run.drug for run in runs if run.drug in drugs}
     tables = [

@@ -55,7 +55,9 @@ def _by_drug(parameter: Parameter, value: Array, lanes: Lanes) -> Array:
     if parameter.only:
         chosen = np.isin(np.array(lanes.drugs)[lanes.drug], parameter.only)
         return jnp.where(chosen, value, parameter.otherwise)
-    return value[lanes.drug] if parameter.per == "drug" else jnp.broadcast_to(value, lanes.drug.shape)
+    return (
+        value[lanes.drug] if parameter.per == "drug" else jnp.broadcast_to(value, lanes.drug.shape)
+    )
 
 
 _TO = {"log": jnp.log, "logit": logit, "identity": lambda value: value}

@@ -15,20 +15,27 @@ ONSET = (0.125, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0)
 
 
 def graded(
-    end: float, required: Iterable[float], onsets: Iterable[float], widest: float
+    end: float,
+    required: Iterable[float],
+    onsets: Iterable[float],
+    widest: float,
+    late: float = np.inf,
 ) -> np.ndarray:
     """Increasing days from 0 to `end`, shape (steps + 1,).
 
-    Holds every day of `required`, the `ONSET` days after every onset, and no gap above `widest`.
+    Holds every day of `required`, the `ONSET` days after every onset, and no gap above `widest`,
+    or twice that after `late` days, when patients have settled.
     """
     fixed = {0.0, float(end), *(float(day) for day in required)}
     for onset in onsets:
         fixed.update(onset + day * min(1.0, widest / 3.5) for day in (0.0, *ONSET))
     corners = np.array(sorted(day for day in fixed if 0.0 <= day <= end))
-    pieces = [
-        np.linspace(a, b, max(1, int(np.ceil((b - a) / widest - 1e-9))), endpoint=False)
-        for a, b in zip(corners[:-1], corners[1:], strict=True)
-    ]
+
+    def piece(a: float, b: float) -> np.ndarray:
+        gap = widest if a < late else 2 * widest
+        return np.linspace(a, b, max(1, int(np.ceil((b - a) / gap - 1e-9))), endpoint=False)
+
+    pieces = [piece(a, b) for a, b in zip(corners[:-1], corners[1:], strict=True)]
     return np.concatenate([*pieces, corners[-1:]])
 
 

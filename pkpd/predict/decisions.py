@@ -17,7 +17,7 @@ DECISIONS = (
     "drug", "induction", "endpoint", "estimand", "regimen", "week", "quantity", "margin",
     "probability", "value", "prior_value", "flag",
 )  # fmt: skip
-WEEKS = (52.0, 76.0, 104.0)
+WEEKS = (52.0, 72.0, 104.0)
 TIMES = ("median_weeks_to_loss", "restricted_mean_weeks_to_loss")
 
 

@@ -26,9 +26,14 @@ class Contender:
 
 def _row(table: pd.DataFrame, regimen: str, drug: str, induction: str) -> pd.Series | None:
     some = table[
-        (table.regimen == regimen) & (table.drug == drug) & (table.induction == induction)
-        & (table.week == WEEK) & (table.endpoint == ENDPOINT) & (table.estimand == ESTIMAND)
-        & (table.statistic == "kept_ratio") & (table.layer == "uncertainty")
+        (table.regimen == regimen)
+        & (table.drug == drug)
+        & (table.induction == induction)
+        & (table.week == WEEK)
+        & (table.endpoint == ENDPOINT)
+        & (table.estimand == ESTIMAND)
+        & (table.statistic == "kept_ratio")
+        & (table.layer == "uncertainty")
     ]
     return some.iloc[0] if len(some) else None
 
@@ -67,18 +72,28 @@ def comparison(contenders: Iterable[Contender], asked: Predictions) -> pd.DataFr
         gap = entry.loo.elpd - best.loo.elpd
         for question in asked.questions:
             row = {
-                "model": entry.model, "elpd": entry.loo.total, "se": entry.loo.se,
+                "model": entry.model,
+                "elpd": entry.loo.total,
+                "se": entry.loo.se,
                 "elpd_diff": float(gap.sum()),
                 "diff_se": float(np.sqrt(gap.size) * gap.std(ddof=1)),
                 "pareto_k_max": float(entry.loo.pareto_k.max()),
-                "method": "PSIS, leaving out an arm", "level": asked.level, "kind": "eti",
-                "drug": question.drug, "induction": question.induction, "week": WEEK,
-                "endpoint": ENDPOINT, "estimand": ESTIMAND,
+                "method": "PSIS, leaving out an arm",
+                "level": asked.level,
+                "kind": "eti",
+                "drug": question.drug,
+                "induction": question.induction,
+                "week": WEEK,
+                "endpoint": ENDPOINT,
+                "estimand": ESTIMAND,
             }
             for regimen, name in (("Q8W", "kept_q8w"), ("stop", "kept_stop")):
                 found = _row(entry.predictions, regimen, question.drug, question.induction)
                 if found is not None:
-                    row |= {name: found["mean"], f"{name}_lower": found["lower"],
-                            f"{name}_upper": found["upper"]}
+                    row |= {
+                        name: found["mean"],
+                        f"{name}_lower": found["lower"],
+                        f"{name}_upper": found["upper"],
+                    }
             rows.append(row)
     return pd.DataFrame(rows)

@@ -80,7 +80,7 @@ def answer_block(rows: pd.DataFrame, decisions: pd.DataFrame, *, title: str, nam
     endpoint = endpoint_words(ENDPOINT)
     drawn = Markup(kept_figure(lines, name=name, title=title)) if len(lines) else Markup("")
     caption = (
-        f"{endpoint} among week-24 responders. Lines: posterior mean. Bars, at weeks 52, 76 and"
+        f"{endpoint} among week-24 responders. Lines: posterior mean. Bars, at weeks 52, 72 and"
         f" 104 and set side by side: {bands(lines)}, parameter uncertainty."
     )
     kept = kept_table(rows, decisions, caption=f"What each regimen keeps: {endpoint}")

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from pkpd.report.drawing import STYLES, canvas, svg
 from pkpd.report.words import interval_words, percent, regimen_rank
 
-BARS = (52.0, 76.0, 104.0)  # weeks whose intervals are drawn, as in the tables
+BARS = (52.0, 72.0, 104.0)  # weeks whose intervals are drawn, as in the tables
 APART = 1.4  # weeks between intervals that stand side by side
 
 

@@ -18,7 +18,7 @@ from pkpd.report.words import (
     span,
 )
 
-WEEKS = (52.0, 76.0, 104.0)
+WEEKS = (52.0, 72.0, 104.0)
 STATISTICS = ("proportion", "kept_ratio", "difference")
 LOSS, LONGEST = "prob_loss_within_margin", "longest_interval"
 MARKS = "abcdefghijklmnop"

@@ -18,9 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 
-def covariance(
-    values: Mapping[str, Array], weeks: Float[np.ndarray, " T"]
-) -> Float[Array, "T T"]:
+def covariance(values: Mapping[str, Array], weeks: Float[np.ndarray, " T"]) -> Float[Array, "T T"]:
     """Covariance over visits of a patient's log EASI around its course."""
     apart = np.abs(weeks[:, None] - weeks[None, :])
     both = weeks[:, None] + weeks[None, :]

@@ -31,8 +31,11 @@ class Population:
 
 
 def population(
-    settings: Patients, easi: list[tuple[float, float | None]], cohort: list[int],
-    disease: tuple[str, ...], pk: tuple[str, ...],
+    settings: Patients,
+    easi: list[tuple[float, float | None]],
+    cohort: list[int],
+    disease: tuple[str, ...],
+    pk: tuple[str, ...],
 ) -> Population:
     """Patients of each run, shape (runs, patients); runs of one cohort share their patients."""
     names = (*disease, "easi", "wt", "alb", *(f"pk {name}" for name in pk))

@@ -87,16 +87,40 @@ def _of_parameter(
     if parameter.prior is not None:
         chosen = tuple(d for d in drugs if not parameter.only or d in parameter.only)
         over = parameter.per == "drug" and not parameter.only
-        yield Variable(parameter.name, parameter.prior, "drug" if over else None,
-                       len(chosen) if over else 1, meaning, unit)
+        yield Variable(
+            parameter.name,
+            parameter.prior,
+            "drug" if over else None,
+            len(chosen) if over else 1,
+            meaning,
+            unit,
+        )
     if parameter.between is not None and not isinstance(parameter.between, Sd | Variance | Cv):
-        yield Variable(f"{parameter.name}_between", parameter.between, None, 1,
-                       f"between-patient SD of {parameter.name}, {parameter.scale} scale", "1")
+        yield Variable(
+            f"{parameter.name}_between",
+            parameter.between,
+            None,
+            1,
+            f"between-patient SD of {parameter.name}, {parameter.scale} scale",
+            "1",
+        )
     if parameter.between_trials is not None:
-        yield Variable(f"{parameter.name}_trial_sd", parameter.between_trials, None, 1,
-                       f"between-trial SD of {parameter.name}, {parameter.scale} scale", "1")
-        yield Variable(f"{parameter.name}_trial", Normal(0.0, 1.0), dim, len(trials),
-                       f"standardised trial effects on {parameter.name}", "1")
+        yield Variable(
+            f"{parameter.name}_trial_sd",
+            parameter.between_trials,
+            None,
+            1,
+            f"between-trial SD of {parameter.name}, {parameter.scale} scale",
+            "1",
+        )
+        yield Variable(
+            f"{parameter.name}_trial",
+            Normal(0.0, 1.0),
+            dim,
+            len(trials),
+            f"standardised trial effects on {parameter.name}",
+            "1",
+        )
 
 
 def space(

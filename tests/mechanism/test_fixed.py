@@ -1,0 +1,167 @@
+"""The fixed-mesh solver against closed forms, scipy and diffrax, on the T-cell model."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from pkpd.library import load
+from pkpd.mechanism import fixed, mesh
+from pkpd.mechanism.adaptive import solve_adaptive
+from pkpd.settings import Sampler
+
+DOSES = np.array([28.0, 56.0, 84.0, 112.0])
+END = 252.0
+FASTEST = 0.35  # per day: the model's bound on the turnover of skin
+VISITS = np.arange(0.0, END + 1, 28.0)
+LANES = {  # one column a patient: typical, slow and strong, fast and weak, never treated
+    "ec50": [2.0, 0.3, 8.0, 2.0],
+    "imax": [0.8, 0.97, 0.4, 0.0],
+    "kdep": [0.05, 0.15, 0.0, 0.0],
+    "gr": [0.5, 1.5, 0.2, 0.0],
+    "ke": [0.1, 0.05, 0.25, 0.1],
+    "km": [0.023, 0.01, 0.05, 0.023],
+    "phi": [0.5, 0.8, 0.2, 0.5],
+    "kr": [0.03, 0.015, 0.08, 0.03],
+    "gamma": [1.0, 2.5, 0.5, 1.0],
+    "ks": [0.06, 0.03, 0.3, 0.06],
+    "placebo": [0.3, 0.1, 1.0, 0.3],
+    "kp": [0.0416, 0.02, 0.1, 0.0416],
+}
+P = {name: np.array(values) for name, values in LANES.items()}
+
+
+def level(t):
+    """mg/L after doses: absorbed at 0.3, lost at 0.03 per day; a kink at every dose."""
+    since = np.maximum(np.asarray(t, float)[..., None] - DOSES, 0.0)
+    return 40.0 * (np.exp(-0.03 * since) - np.exp(-0.3 * since)).sum(axis=-1)
+
+
+def traced_level(t):
+    since = jnp.maximum(t - DOSES, 0.0)
+    return 40.0 * (jnp.exp(-0.03 * since) - jnp.exp(-0.3 * since)).sum()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load("tcell_rebalancing")
+
+
+def on_mesh(model, days):
+    """Lesions at the visits, shape (visits, lanes)."""
+    lanes = len(P["ec50"])
+    inputs = {"concentration": np.repeat(level(mesh.nodes(days))[:, None], lanes, axis=1)}
+    start = {name: jnp.ones(lanes) for name in model.states}
+    path = jax.jit(lambda inputs: fixed.solve(model.rates, start, days, inputs, P, model.states))(
+        inputs
+    )
+    return np.asarray(path["lesions"])[np.searchsorted(days, VISITS)]
+
+
+@pytest.fixture(scope="module")
+def scipys(model):
+    """The equations written out here again, solved between doses by DOP853."""
+
+    def slope(t, x, p):
+        e, m, r, inflamed, lesions = x
+        occupancy = level(t) / (level(t) + p["ec50"])
+        drive = (e / r) ** p["gamma"] * np.exp(-p["placebo"] * (1 - np.exp(-p["kp"] * t)))
+        pace = p["ks"] / (1 + p["ks"] / FASTEST)
+        return [
+            p["ke"] * (m * (1 - p["imax"] * occupancy) - e) - p["kdep"] * occupancy * e,
+            p["km"] * (1 - p["phi"] + p["phi"] * e - m),
+            p["kr"] * (1 + p["gr"] * occupancy - r),
+            pace * (drive - inflamed),
+            pace * (inflamed - lesions),
+        ]
+
+    columns = []
+    for k in range(len(P["ec50"])):
+        p = {name: value[k] for name, value in P.items()}
+        x, found = np.ones(5), [1.0]
+        for a, b in zip(VISITS[:-1], VISITS[1:], strict=True):
+            solved = solve_ivp(slope, (a, b), x, args=(p,), method="DOP853", rtol=1e-10, atol=1e-12)
+            x = solved.y[:, -1]
+            found.append(x[4])
+        columns.append(found)
+    return np.array(columns).T
+
+
+def error(model, scipys, width, parts=1):
+    days = mesh.graded(END, {*DOSES, *VISITS}, [DOSES[0]], width)
+    return np.abs(on_mesh(model, mesh.refined(days, parts)) - scipys).max()
+
+
+def test_the_tight_mesh_equals_scipy_to_one_in_a_million(model, scipys):
+    assert np.ptp(scipys[-1]) > 0.1  # the lanes differ
+    assert error(model, scipys, 3.5, parts=8) < 1e-6
+
+
+def test_the_planned_mesh_is_within_the_stated_tolerance(model, scipys):
+    assert error(model, scipys, 3.5) < Sampler().tolerance
+
+
+def test_the_error_falls_at_least_tenfold_when_steps_are_halved(model, scipys):
+    coarse, fine, finer = (error(model, scipys, 7.0, parts) for parts in (1, 2, 4))
+    assert fine < coarse / 10 and finer < fine / 10
+
+
+def test_diffrax_agrees_with_scipy(model, scipys):
+    def rates(t, x, p, u):
+        return model.rates(t, x, p, {"concentration": traced_level(t)})
+
+    steps = len(VISITS) - 1
+    none = np.zeros((steps, len(model.states)))
+    for k in range(2):
+        p = {name: np.full(steps, value[k]) for name, value in P.items()}
+        path, fine = solve_adaptive(
+            jnp.ones(len(model.states)), VISITS[:-1], VISITS[1:], none, none, p,
+            rates=rates, states=model.states,
+        )  # fmt: skip
+        assert fine.all()
+        np.testing.assert_allclose(path[:, 4], scipys[1:, k], atol=1e-7)
+
+
+def decay(t, x, p, u):
+    return {"a": u["supply"] - p["k"] * x["a"]}
+
+
+def decayed(steps):
+    """x' = cos t - k x from x(0) = 1: the greatest error against the closed form."""
+    days = np.linspace(0.0, 6.0, steps + 1)
+    k = np.array([0.3, 1.0, 2.0])
+    inputs = {"supply": np.cos(mesh.nodes(days))[:, None] * np.ones(3)}
+    found = fixed.solve(decay, {"a": jnp.ones(3)}, days, inputs, {"k": k}, ("a",))["a"]
+    t = days[:, None]
+    forced = (k * np.cos(t) + np.sin(t)) / (1 + k**2)
+    return np.abs(found - (forced + (1 - k / (1 + k**2)) * np.exp(-k * t))).max()
+
+
+def test_the_method_is_of_order_four():
+    errors = np.array([decayed(steps) for steps in (48, 96, 192)])
+    np.testing.assert_allclose(np.log2(errors[:-1] / errors[1:]), 4.0, atol=0.2)
+
+
+def test_the_gradient_is_that_of_the_closed_form():
+    days = np.linspace(0.0, 3.0, 61)
+    still = {"supply": np.zeros((121, 2))}
+
+    def last(k):
+        return fixed.solve(decay, {"a": jnp.ones(2)}, days, still, {"k": k}, ("a",))["a"][-1].sum()
+
+    k = np.array([0.4, 1.2])
+    np.testing.assert_allclose(jax.grad(last)(k), -3 * np.exp(-3 * k), rtol=1e-6)
+
+
+def test_numbers_have_64_bits_whichever_of_jax_and_pkpd_is_imported_first():
+    code = "import jax; import pkpd; import jax.numpy as jnp; print(jnp.ones(1).dtype)"
+    plain = {name: value for name, value in os.environ.items() if name != "JAX_ENABLE_X64"}
+    done = subprocess.run([sys.executable, "-c", code], env=plain, capture_output=True, text=True)
+    assert done.stdout.strip() == "float64", done.stderr
