@@ -6,16 +6,16 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from pkpd.model import Model, Named, Parameter, Source
+from pkpd.model import Model, Named, Parameter, Source, net
 from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal
 
 _OURS = "this package, models/direct_emax.py"
 _WEAK = Source(_OURS, "wide prior of ours")
 
 
-def rates(t: Any, x: Named, p: Named, u: Named) -> dict[str, Any]:
+def turnover(t: Any, x: Named, p: Named, u: Named) -> dict[str, tuple[Any, Any]]:
     """The effect site follows the concentration with rate ke0 (per day)."""
-    return {"site": p["ke0"] * (u["concentration"] - x["site"])}
+    return {"site": (p["ke0"] * u["concentration"], p["ke0"])}
 
 
 def initial(p: Named) -> dict[str, Any]:
@@ -37,7 +37,8 @@ model = Model(
     kind="pd",
     states=("site",),
     inputs=("concentration",),
-    rates=rates,
+    rates=net(turnover),
+    turnover=turnover,
     initial=initial,
     outputs=outputs,
     units={"concentration": "mg/L", "site": "mg/L", "easi_ratio": "1", "time": "day"},

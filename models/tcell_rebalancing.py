@@ -6,31 +6,28 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from pkpd.model import Model, Named, Parameter, Source
+from pkpd.model import Model, Named, Parameter, Source, net
 from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal
 
 _OURS = "this package, models/tcell_rebalancing.py"
 _HALF_LIFE = Source(_OURS, "effector half-life days to 2 weeks, memory 15 to 60 d: recalled ranges")
 _WEAK = Source(_OURS, "wide prior of ours: human OX40+ T-cell time courses are not public")
 
-_FASTEST = 0.35  # per day: no patient's skin turns over faster, however far out in the population
-_LEAST = 1e-4  # keeps the log finite should a too wide step overshoot; no healthy draw comes near
 
-
-def rates(t: Any, x: Named, p: Named, u: Named) -> dict[str, Any]:
-    """Derivatives per day; states relative to the untreated steady state, all 1 at time 0."""
+def turnover(t: Any, x: Named, p: Named, u: Named) -> dict[str, tuple[Any, Any]]:
+    """Production and loss per day; states relative to the untreated steady state, all 1 at time 0."""
     occupancy = u["concentration"] / (u["concentration"] + p["ec50"])
-    supply = x["memory"] * (1 - p["imax"] * occupancy)
     placebo = p["placebo"] * (1 - jnp.exp(-p["kp"] * t))
-    balance = jnp.maximum(x["effector"], _LEAST) / jnp.maximum(x["regulatory"], _LEAST)
-    drive = jnp.exp(p["gamma"] * jnp.log(balance) - placebo)
-    pace = p["ks"] / (1 + p["ks"] / _FASTEST)
+    drive = jnp.exp(p["gamma"] * jnp.log(x["effector"] / x["regulatory"]) - placebo)
     return {
-        "effector": p["ke"] * (supply - x["effector"]) - p["kdep"] * occupancy * x["effector"],
-        "memory": p["km"] * (1 - p["phi"] + p["phi"] * x["effector"] - x["memory"]),
-        "regulatory": p["kr"] * (1 + p["gr"] * occupancy - x["regulatory"]),
-        "inflammation": pace * (drive - x["inflammation"]),
-        "lesions": pace * (x["inflammation"] - x["lesions"]),
+        "effector": (
+            p["ke"] * x["memory"] * (1 - p["imax"] * occupancy),
+            p["ke"] + p["kdep"] * occupancy,
+        ),
+        "memory": (p["km"] * (1 - p["phi"] + p["phi"] * x["effector"]), p["km"]),
+        "regulatory": (p["kr"] * (1 + p["gr"] * occupancy), p["kr"]),
+        "inflammation": (p["ks"] * drive, p["ks"]),
+        "lesions": (p["ks"] * x["inflammation"], p["ks"]),
     }
 
 
@@ -55,7 +52,8 @@ model = Model(
     kind="pd",
     states=("effector", "memory", "regulatory", "inflammation", "lesions"),
     inputs=("concentration",),
-    rates=rates,
+    rates=net(turnover),
+    turnover=turnover,
     initial=initial,
     outputs=outputs,
     units={"concentration": "mg/L", "easi_ratio": "1", "time": "day"},
@@ -172,7 +170,6 @@ model = Model(
     assumptions=(
         "The placebo response multiplies the lesion drive by exp(-placebo_i (1 - exp(-kp t))), "
         "placebo_i log-normal: most patients hardly move, a few clear, nobody is driven worse.",
-        "A patient's lesion turnover is ks / (1 + ks / 0.35 per day): skin has a least time to heal.",
         "A second lesion stage (inflammation) stands for the delay that a one-stage model missed "
         "before week 8.",
     ),

@@ -1,4 +1,4 @@
-"""pkpd: how well is efficacy kept when anti-OX40 dosing is stretched?
+"""Population PKPD: how well is efficacy kept when anti-OX40 dosing is stretched.
 
 Importing sets, where the user has not: float64 in JAX, and one thread a numerical call, since
 chains run side by side and threads inside them only compete (measured: half the CPU time).

@@ -89,6 +89,18 @@ class Claim:
     source: Source
 
 
+def net(
+    turnover: Callable[[Any, Named, Named, Named], dict[str, tuple[Any, Any]]],
+) -> Callable[[Any, Named, Named, Named], dict[str, Any]]:
+    """Rates of a turnover model: production - loss x for each state."""
+
+    def rates(t: Any, x: Named, p: Named, u: Named) -> dict[str, Any]:
+        flows = turnover(t, x, p, u)
+        return {name: gain - loss * x[name] for name, (gain, loss) in flows.items()}
+
+    return rates
+
+
 @dataclass(frozen=True)
 class Model:
     """Equations and numbers of a published or library model.
@@ -97,6 +109,8 @@ class Model:
     effects are applied. `rates(t, x, p, u)` gives the derivative of each state: `t` since the
     subject's first dose (kind "pk") or entry ("pd"), `x` amounts or levels by state name, `p`
     the individual's parameters, `u` inputs by name.
+    `turnover(t, x, p, u)`, where given, says the same as production and loss of each state,
+    x' = production - loss x, for a solver that no rate can upset (then rates=net(turnover)).
     `outputs(x, p)` gives the observables. All are elementwise, so that each value may be a
     number or an array over subjects.
     """
@@ -111,6 +125,7 @@ class Model:
     units: Mapping[str, str]
     kind: Literal["pk", "pd"] = "pk"
     drug: str | None = None
+    turnover: Callable[[Any, Named, Named, Named], dict[str, tuple[Any, Any]]] | None = None
     initial: Callable[[Named], dict[str, Any]] | None = None
     individual: Callable[[Named, Named], dict[str, Any]] | None = None
     covariates: tuple[Covariate, ...] = ()

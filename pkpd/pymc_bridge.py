@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ from pymc.model.transform.optimization import freeze_dims_and_data
 from pytensor.compile.mode import get_mode
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.op import Op
-from pytensor.link.jax.dispatch import jax_funcify
+from pytensor.link.jax.dispatch.basic import jax_funcify
 
 from pkpd.likelihood.gradient import ValueAndGradient
 from pkpd.likelihood.problem import Likelihood
@@ -44,7 +44,7 @@ def _distribution(variable: Variable) -> Any:
         case LogNormal(median, sd):
             return pm.LogNormal(variable.name, math.log(median), sd, **at)
         case LogitNormal(median, sd):
-            centre = math.log(median / (1 - median))
+            centre = cast(Any, math.log(median / (1 - median)))  # PyMC 6.4 declares mu an int
             return pm.LogitNormal(  # PyMC 6.4 gives it no transform of its own
                 variable.name, centre, sd, default_transform=transforms.logodds, **at
             )
@@ -67,11 +67,13 @@ class ArmLogLikelihood(Op):
         self.call = call
 
     def perform(self, node: Any, inputs: list[np.ndarray], outputs: list[list]) -> None:
+        """Value and gradient into `outputs`."""
         value, gradient = self.call(inputs[0])
         outputs[0][0] = np.asarray(value)
         outputs[1][0] = gradient
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
+        """The gradient, which `perform` left in the second output."""
         return [cotangents[0] * outputs[1]]
 
 
@@ -80,7 +82,8 @@ def pymc_model(likelihood: Likelihood, call: ValueAndGradient) -> pm.Model:
     coords = {name: list(labels) for name, labels in likelihood.space.coords.items()}
     with pm.Model(coords=coords) as model:
         parts = [pt.atleast_1d(_distribution(variable)) for variable in likelihood.space.variables]
-        pm.Potential("arms", ArmLogLikelihood(call)(pt.concatenate(parts))[0])
+        value, _ = cast(Any, ArmLogLikelihood(call)(pt.concatenate(parts)))
+        pm.Potential("arms", value)
     return model
 
 
@@ -91,7 +94,7 @@ def prior_density(model: pm.Model) -> Callable[..., Any]:
     """
     fixed = freeze_dims_and_data(model)
     inputs = [fixed.rvs_to_values[fixed[random.name]] for random in model.free_RVs]
-    graph = fixed.logp(vars=fixed.free_RVs)
+    graph = cast(Any, fixed.logp(vars=fixed.free_RVs))
     made = FunctionGraph(outputs=[graph], inputs=inputs, clone=True)
     get_mode("JAX").optimizer.rewrite(made)  # folds shapes into constants, which JAX needs
     return jax_funcify(made)
@@ -113,9 +116,9 @@ def _unbounded(variable: Variable, z: Any) -> Any:
 def program(likelihood: Likelihood, call: ValueAndGradient, frame: Frame) -> Any:
     """PyMC's model for nutpie, in coordinates u where the posterior is nearly round.
 
-        The density of u is PyMC's prior at z = centre + factor u plus the likelihood; the change of
-        variables is linear, so its Jacobian is a constant. Chains start at random corners u = +-1, where
-    every gradient is near 1 in size: nutpie takes its first mass matrix from the gradient there.
+    The density of u is PyMC's prior at z = centre + factor u plus the likelihood; the change of
+    variables is linear, so its Jacobian is a constant. Chains start at random corners u = +-1,
+    where every gradient is near 1 in size: nutpie takes its first mass matrix from the gradient there.
     """
     space = likelihood.space
     prior = prior_density(pymc_model(likelihood, call))

@@ -25,6 +25,9 @@ Progress = Callable[[str, float], None]
 SEARCH = 200
 """Most evaluations spent on the start."""
 
+POLISH = 60
+"""Most evaluations of the second round."""
+
 PROBE = 0.02
 """Step of the differences that give the Hessian, in standardised coordinates."""
 
@@ -60,31 +63,54 @@ def _objective(likelihood: Likelihood, call: ValueAndGradient) -> Callable:
 
 
 def find_frame(likelihood: Likelihood, call: ValueAndGradient, progress: Progress) -> Frame:
-    """The mode in standardised coordinates (the best of `SEARCH` evaluations), and curvatures."""
-    negative = _objective(likelihood, call)
-    met: list[tuple[float, np.ndarray]] = []
-    size = likelihood.space.size
+    """The mode in standardised coordinates and the curvatures there.
 
-    def heard(z: np.ndarray) -> tuple[float, np.ndarray]:
+    Two rounds: from the prior medians, then in the frame of the first round, where the search
+    sees a nearly round density and gets to the mode itself.
+    """
+    negative = _objective(likelihood, call)
+    size = likelihood.space.size
+    seen = 0
+
+    def counted(z: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal seen
+        seen += 1
+        progress("finding a start", min(1.0, seen / (SEARCH + POLISH + 4 * size)))
+        return negative(z)
+
+    around = Frame(np.zeros(size), np.eye(size))
+    for most in (SEARCH, POLISH):
+        mode = _mode(counted, around, most)
+        around = standard.frame(mode, _hessian(counted, mode))
+    progress("finding a start", 1.0)
+    return around
+
+
+def _mode(negative: Callable, around: Frame, most: int) -> np.ndarray:
+    """The best point of at most `most` evaluations of L-BFGS in a frame's coordinates."""
+    met: list[tuple[float, np.ndarray]] = []
+
+    def heard(u: np.ndarray) -> tuple[float, np.ndarray]:
+        z = around.centre + around.factor @ u
         value, slope = negative(z)
-        met.append((value, z.copy()))
-        progress("finding a start", min(1.0, len(met) / (SEARCH + 2 * size)))
-        return value, slope
+        met.append((value, z))
+        return value, around.factor.T @ slope
 
     minimize(
         heard,
-        np.zeros(size),
+        np.zeros(around.centre.size),
         jac=True,
         method="L-BFGS-B",
-        options={"maxfun": SEARCH, "maxcor": 30, "ftol": 1e-7},
+        options={"maxfun": most, "maxcor": 30, "ftol": 1e-8},
     )
-    mode = min(met, key=lambda pair: pair[0])[1]
-    rows = [
-        (heard(mode + step)[1] - heard(mode - step)[1]) / (2 * PROBE) * SCALE
-        for step in PROBE * np.eye(size)
-    ]
-    progress("finding a start", 1.0)
-    return standard.frame(mode, np.array(rows))
+    return min(met, key=lambda pair: pair[0])[1]
+
+
+def _hessian(negative: Callable, mode: np.ndarray) -> np.ndarray:
+    """Central differences of the gradient, back on the scale of the log-density."""
+    steps = PROBE * np.eye(mode.size)
+    rows = [(negative(mode + step)[1] - negative(mode - step)[1]) / (2 * PROBE) for step in steps]
+    return SCALE * np.array(rows)
 
 
 def sample(likelihood: Likelihood, progress: Progress) -> Drawn:

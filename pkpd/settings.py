@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -123,12 +124,14 @@ def read_settings(path: Path) -> Settings:
     try:
         return Settings(**tomllib.loads(path.read_text(encoding="utf-8")))
     except tomllib.TOMLDecodeError as error:
-        raise DataError([Fault(str(path), f"not readable as TOML: {error}", "Mend the line")])
+        raise DataError(
+            [Fault(str(path), f"not readable as TOML: {error}", "Mend the line")]
+        ) from error
     except ValidationError as error:
-        raise DataError(_fault(path, found) for found in error.errors())
+        raise DataError(_fault(path, found) for found in error.errors()) from error
 
 
-def _fault(path: Path, found: dict) -> Fault:
+def _fault(path: Path, found: Mapping[str, Any]) -> Fault:
     where = ".".join(str(part) for part in found["loc"])
     given = "" if found["type"] == "missing" else f" (found {found['input']!r})"
     return Fault(f"{path}, {where}", f"{found['msg']}{given}", "See docs/fit-folder.md")

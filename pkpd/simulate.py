@@ -69,7 +69,7 @@ def simulate(
     dosing = {name: value for name, value in values.items() if name not in own}
     records = _records(model, table, {**own, **dosing})
     groups = table.groupby("ID", sort=False).indices
-    lines = {subject: _line(model, records, rows) for subject, rows in groups.items()}
+    lines = {who: _line(model, records, np.asarray(rows)) for who, rows in groups.items()}
     length = common_length(lines.values())
     levels = np.zeros((len(table), len(model.states)))
     for subject, rows in groups.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 from pkpd.model import Model, Parameter, Source
 
-_EQUATIONS = ("individual", "initial", "rates", "outputs")
+_EQUATIONS = ("individual", "initial", "turnover", "rates", "outputs")
 _KINDS = {"pk": "pharmacokinetic (drug in, levels out)", "pd": "response (levels in, effect out)"}
 
 
@@ -21,7 +21,7 @@ def statement(model: Model) -> str:
         f"WARNING. {model.warning}" if model.warning else "",
         model.summary,
         _facts(model),
-        *(_equation(model, name) for name in _EQUATIONS if getattr(model, name)),
+        *(_equation(model, name) for name in _equations(model)),
         _block("Parameters", _parameters(model.parameters)),
         _block("Covariates", [_covariate(c) for c in model.covariates]),
         _block("Correlations of random effects", [_correlation(c) for c in model.correlations]),
@@ -50,6 +50,12 @@ def _facts(model: Model) -> str:
         "residual": _spread(model.residual) if model.residual else None,
     }
     return "\n".join(f"{name:<12}{text}" for name, text in facts.items() if text)
+
+
+def _equations(model: Model) -> list[str]:
+    """The equations a model has; rates that its turnover gives are not told twice."""
+    told = {"rates"} if model.turnover else set()
+    return [name for name in _EQUATIONS if getattr(model, name) and name not in told]
 
 
 def _equation(model: Model, name: str) -> str:

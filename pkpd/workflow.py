@@ -15,7 +15,6 @@ import pandas as pd
 
 from pkpd.diagnose.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
 from pkpd.diagnose.leave_out import leave_out
-from pkpd.diagnose.predictive import predictive
 from pkpd.diagnose.solver import by_arm, prove
 from pkpd.diagnose.summary import summary
 from pkpd.errors import DataError, Fault
@@ -25,17 +24,19 @@ from pkpd.likelihood.planned import planned
 from pkpd.likelihood.problem import Likelihood
 from pkpd.posterior import Posterior, load_posterior
 from pkpd.predict import anywhere
+from pkpd.predict.asked import Asked
 from pkpd.predict.maintenance import maintenance
+from pkpd.predict.predictive import predictive
 from pkpd.predict.verdict import Contender, comparison, sentence
 from pkpd.provenance import provenance
 from pkpd.report import report as write_report
 from pkpd.sampling import sample
+from pkpd.settings import Settings
 from pkpd.variation.standard import prior_draws
 
 Progress = Callable[[str, float], None]
 PROOF = 200
 """Draws re-solved tightly for the proof of the mesh."""
-
 
 LEFT_OUT = 800
 """Draws behind the estimates that leave out an arm."""
@@ -115,7 +116,6 @@ def diagnose(folder: Path, *, progress: Progress = silent) -> Diagnosis:
     checks.append(solver_check(proof.pareto_k, settings.demands, proof.shift))
     progress("predictive check", 0.0)
     seen = predictive(likelihood, posterior.draws(400), level=level, seed=settings.sampler.seed)
-    seen["kind"] = "eti"
     progress("predictive check", 1.0)
     fitted = seen[seen["fitted"].astype(bool)]
     checks.append(coverage_check(float(fitted["inside"].mean()), settings.demands, level))
@@ -130,7 +130,7 @@ def diagnose(folder: Path, *, progress: Progress = silent) -> Diagnosis:
     return diagnosis
 
 
-def _rival_checks(folder: Path, settings) -> list[Check]:
+def _rival_checks(folder: Path, settings: Settings) -> list[Check]:
     """Sampling checks of the models compared with, under their names."""
     found = []
     for model in settings.compare:
@@ -181,32 +181,11 @@ def _contender(
     return Contender(likelihood.disease.name, found, predictions)
 
 
-def predict_regimen(
-    folder: Path,
-    *,
-    drug: str,
-    regimen: str,
-    weeks: tuple[float, ...],
-    endpoint: str,
-    estimand: str,
-    new_trial: int | None,
-    level: float,
-    seed: int,
-) -> pd.DataFrame:
+def predict_regimen(folder: Path, asked: Asked, *, level: float, seed: int) -> pd.DataFrame:
     """Predict any regimen from week 0, for a population or a new trial."""
     likelihood, posterior = _opened(folder)
-    return anywhere.predict(
-        likelihood,
-        posterior.draws(likelihood.settings.predictions.draws),
-        drug=drug,
-        regimen=regimen,
-        weeks=weeks,
-        endpoint=endpoint,
-        estimand=estimand,
-        new_trial=new_trial,
-        level=level,
-        seed=seed,
-    )
+    draws = posterior.draws(likelihood.settings.predictions.draws)
+    return anywhere.predict(likelihood, draws, asked, level=level, seed=seed)
 
 
 def report(folder: Path) -> Path:

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     ("errors",),
     ("units",),
+    ("files",),
     ("variation.spread", "variation.prior"),
     ("model",),
     ("regimen", "regimen_clauses", "regimen_text"),
@@ -33,6 +34,8 @@ ROOMS = (
     ("posterior",),
     ("diagnose",),
     ("predict",),
+    ("provenance",),
+    ("fit_folder",),
     ("report",),
     ("workflow",),
     ("doctor",),
@@ -42,12 +45,17 @@ ROOMS = (
 KEPT_TO = {
     "pymc": ("pymc_bridge",),
     "pytensor": ("pymc_bridge",),
-    "nutpie": ("pymc_bridge", "sampling"),
+    "nutpie": ("pymc_bridge",),
     "matplotlib": ("report",),
     "typer": ("cli",),
     "rich": ("cli",),
 }
-TRANSITIVE = {"pytensor", "equinox", "jaxlib"}  # each comes with a package that pyproject names
+TRANSITIVE = {
+    "pytensor",
+    "equinox",
+    "jaxlib",
+    "arviz_stats",
+}  # each comes with a package that pyproject names
 LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS = 400, 60, 8
 # Modules with a function of more parameters than MOST_PARAMETERS; one that has healed fails.
 KNOWN_LONG = ("mechanism.adaptive", "mechanism.exposure")

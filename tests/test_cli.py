@@ -227,8 +227,8 @@ def test_a_failure_of_numbers_is_exit_1_and_told(pk, workflow, fit_copy):
 def test_predict_hands_a_regimen_on_and_tells_no_nan(pk, workflow, fit_copy):
     asked = {}
 
-    def answer(folder, **words):
-        asked.update(words)
+    def answer(folder, wanted, *, level, seed):
+        asked.update(vars(wanted))
         return pd.DataFrame({"week": [24.0, 52.0], "mean": [0.5, float("nan")]})
 
     workflow.predict_regimen = answer

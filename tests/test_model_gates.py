@@ -17,9 +17,7 @@ from pkpd.simulate import simulate
 from pkpd.units import factor
 
 # (model, gate): why. An entry that has healed fails: take it out.
-KNOWN_BAD: dict[tuple[str, str], str] = {
-    ("direct_emax", "rates_do_not_depend_on_units"): "its units do not state site in mg/L",
-}
+KNOWN_BAD: dict[tuple[str, str], str] = {}
 
 MODELS = {name: load(name) for name in models()}
 PK = [name for name, model in MODELS.items() if model.kind == "pk"]

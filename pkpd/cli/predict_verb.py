@@ -11,6 +11,7 @@ from pkpd.cli.folders import fit_folder
 from pkpd.cli.options import Fit, Json, Quiet
 from pkpd.cli.printing import rows_of, say, say_json, say_rows
 from pkpd.cli.progress import shown_progress
+from pkpd.predict.asked import Asked
 
 if TYPE_CHECKING:  # pandas takes 0.4 s, which `pkpd --help` need not wait for
     from pandas import DataFrame
@@ -54,17 +55,8 @@ def predict(
     else:
         from pkpd import workflow
 
-        table = workflow.predict_regimen(
-            folder,
-            drug=drug,
-            regimen=regimen,
-            weeks=_numbers(weeks),
-            endpoint=endpoint,
-            estimand=estimand,
-            new_trial=new_trial,
-            level=level,
-            seed=seed,
-        )
+        asked = Asked(drug, regimen, _numbers(weeks), endpoint, estimand, new_trial)
+        table = workflow.predict_regimen(folder, asked, level=level, seed=seed)
     if as_json:
         say_json(rows_of(table))
         return

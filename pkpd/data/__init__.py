@@ -1,0 +1,1 @@
+"""Data: event records of patients and posted results of arms, read and checked whole."""

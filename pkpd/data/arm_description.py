@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 from pkpd.data.arms import Arm, ArmData
 from pkpd.data.card import Rule
@@ -60,7 +61,8 @@ def _remarks(data: ArmData) -> list[str]:
     said = []
     for entry in data.card.get("remark", ()):
         rule = Rule(entry["name"], entry["reason"], entry["rule"])
-        rows = [row["row"] for row in data.rows.to_dict("records") if rule.holds(row)]
+        records = cast("list[dict[str, Any]]", data.rows.to_dict("records"))
+        rows = [row["row"] for row in records if rule.holds(row)]
         said.append(f"  {rule.name} ({_row_list(rows)}): {rule.reason}")
     return ["\n".join(["To mind:", *said])] if said else []
 

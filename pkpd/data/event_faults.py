@@ -33,7 +33,7 @@ def model_faults(
     faults = []
     if states is not None:
         known = ", ".join(f"{i} {state}" for i, state in enumerate(states, 1))
-        unknown = table["CMT"].map(lambda text: compartment(text, states) is None)
+        unknown = table["CMT"].map(lambda text: compartment(str(text), states) is None)
         faults += _faults(
             name, table[unknown], lambda r: f"CMT is '{r['CMT']}'", f"Compartments are: {known}."
         )

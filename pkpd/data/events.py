@@ -162,7 +162,7 @@ def _unreadable_faults(name: str, raw: pd.DataFrame, unreadable: pd.DataFrame) -
             f"{column} is '{row[column]}', not a number",
             "Give a number, or . for none.",
         )
-        for column in unreadable
+        for column in map(str, unreadable)
         for _, row in raw[unreadable[column]].iterrows()
     ]
 

@@ -1,0 +1,1 @@
+"""Whether a posterior may be believed: sampling, solver, predictive checks, models compared."""

@@ -31,10 +31,12 @@ class Diagnosis:
 
     @property
     def passed(self) -> bool:
+        """Whether every demand was met."""
         return all(check.passed for check in self.checks)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
+        """The checks as plain data."""
         return [asdict(check) for check in self.checks]
 
     def __str__(self) -> str:

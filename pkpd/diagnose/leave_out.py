@@ -8,11 +8,11 @@ its first. Where Pareto-k passes 0.7 the estimate leans on few draws and says so
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
-from arviz_stats.base import array_stats
+from arviz_stats.base.array import array_stats
 from jaxtyping import Float
-from scipy.special import logsumexp
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,12 @@ class LeaveOut:
 
     @property
     def total(self) -> float:
+        """elpd summed over arms."""
         return float(self.elpd.sum())
 
     @property
     def se(self) -> float:
+        """Standard error of `total`, arms taken as independent."""
         return float(np.sqrt(self.elpd.size) * self.elpd.std(ddof=1))
 
 
@@ -35,7 +37,7 @@ def leave_out(log_likelihood: Float[np.ndarray, "draws arms"]) -> LeaveOut:
     """PSIS-LOO of each arm from its log-likelihood at every draw."""
     elpd, ks = [], []
     for arm in log_likelihood.T:
-        weights, k = array_stats.psislw(-arm)
-        elpd.append(float(logsumexp(arm + weights) - logsumexp(weights)))
+        weights, k = cast(tuple[np.ndarray, float], array_stats.psislw(-arm))
+        elpd.append(float(np.logaddexp.reduce(arm + weights) - np.logaddexp.reduce(weights)))
         ks.append(float(k))
     return LeaveOut(np.array(elpd), np.array(ks))

@@ -19,7 +19,7 @@ from pkpd.model import Model
 
 @dataclass(frozen=True)
 class Paths:
-    """Every virtual patient over the mesh: EASI ratio, stay probability, mg/L at (days, runs, N)."""
+    """Every virtual patient on the mesh: EASI ratio, stay probability, mg/L at (days, runs, N)."""
 
     ratio: Array
     stay: Array

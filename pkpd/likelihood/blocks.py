@@ -6,8 +6,8 @@ correlation of u_t and u_t' (`variation.fluctuation`), to third order in r
 
     E[f f'] = (1 - missed)^2 mean_i w(later) (m m' + sum_k r^k d_k d_k' / k!),
 
-m = E[g], d_k = E[g He_k(u)], k to 3; exact at the same visit; Cov = (E[f f'] - E[f] E[f']) / n. Patients differ in m, w (between) and
-their visits scatter (within): both are in it.
+m = E[g], d_k = E[g He_k(u)], k to 3; exact at the same visit; Cov = (E[f f'] - E[f] E[f']) / n.
+Patients differ in m, w (between) and their visits scatter (within): both are in it.
 """
 
 from __future__ import annotations
@@ -64,13 +64,12 @@ def same_visit(blocks: Float[Array, "A T K K"]) -> Float[Array, "A F F"]:
 
 
 def transformed(
-    s: Summaries, moments: Moments, n: Array, level_sd: Array | float
+    s: Summaries, moments: Moments, n: Array | np.ndarray, level_sd: Array | float
 ) -> tuple[Float[Array, "A F"], Float[Array, "A F F"]]:
-    """Expected features on the scale of `Summaries.observed`, with covariance (delta method,
-    the means to second order).
+    """Expected features on the scale of `Summaries.observed`, with covariance.
 
-    Counts get Sheppard's 1/12 for being whole numbers; mean concentrations `level_sd` on the log
-    scale for visit windows.
+    Delta method, the means to second order. Counts get Sheppard's 1/12 for being whole numbers;
+    mean concentrations `level_sd` on the log scale for visit windows.
     """
     kinds = s.kinds()
     mean = moments.mean

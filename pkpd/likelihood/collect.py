@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from pkpd.data.arms import ArmData
+from pkpd.data.arms import Arm, ArmData
 from pkpd.likelihood import endpoints, entered
 from pkpd.likelihood.summaries import Summaries, anscombe
 from pkpd.model import Model
@@ -71,22 +71,22 @@ def _study(
         observed[a, t, columns.index(column)] = value
         posted[a, t, columns.index(column)] = True
 
-    for row in rows.itertuples():
-        a, t = names.index(row.arm), int(np.searchsorted(weeks, row.week))
-        if row.endpoint in _COUNTS:
-            put(a, t, row.endpoint, float(anscombe(row.count / row.denominator, n[a])))
-        elif row.endpoint == "EASI_PCHG":
-            put(a, t, "EASI_PCHG", row.value / 100)
-            put(a, t, "present", float(anscombe(row.n / n[a], n[a])))
-            seen[a, t] = row.n / n[a]
-        elif row.endpoint == "CONC" and row.value > 0:
-            put(a, t, "CONC", float(np.log(row.value)))
-            sampled[a, t] = row.n / n[a]
+    for row in rows.to_dict("records"):
+        a, t = names.index(row["arm"]), int(np.searchsorted(weeks, row["week"]))
+        if row["endpoint"] in _COUNTS:
+            put(a, t, row["endpoint"], float(anscombe(row["count"] / row["denominator"], n[a])))
+        elif row["endpoint"] == "EASI_PCHG":
+            put(a, t, "EASI_PCHG", row["value"] / 100)
+            put(a, t, "present", float(anscombe(row["n"] / n[a], n[a])))
+            seen[a, t] = row["n"] / n[a]
+        elif row["endpoint"] == "CONC" and row["value"] > 0:
+            put(a, t, "CONC", float(np.log(row["value"])))
+            sampled[a, t] = row["n"] / n[a]
     if "ENTRY" in columns:
         _entries(data, arms, weeks, put)
     if entering:
         posted[:, 0, 0] = False
-    residual = [pk[arm.drug].residual.sd if arm.drug in pk else 0.1 for arm in arms]
+    residual = [_assay(pk.get(arm.drug)) for arm in arms]
     return Summaries(
         study=study,
         columns=columns,
@@ -104,11 +104,19 @@ def _study(
     )
 
 
-def _entries(data: ArmData, arms: list, weeks: np.ndarray, put) -> None:
+def _assay(model: Model | None) -> float:
+    """Proportional error of one concentration; 0.1 where no model states it."""
+    return model.residual.sd if model and model.residual else 0.1
+
+
+def _entries(
+    data: ArmData, arms: list[Arm], weeks: np.ndarray, put: Callable[[int, int, str, float], None]
+) -> None:
     """How many patients of each arm were re-randomised, at the selection visit."""
     for a, arm in enumerate(arms):
         children = [c for c in data.arms if c.parent == (arm.study, arm.name)]
-        if children:
-            t = int(np.searchsorted(weeks, children[0].entry_week))
+        week = children[0].entry_week if children else None
+        if week is not None:
+            t = int(np.searchsorted(weeks, week))
             count = float(sum(child.n for child in children))
             put(a, t, "ENTRY", float(anscombe(count / arm.n, float(arm.n))))

@@ -2,8 +2,8 @@
 
 A visit shows y = S exp(s u - s^2 / 2), u standard normal, S the patient's EASI ratio, s the spread
 of `variation.fluctuation` at that visit. For each statistic g(u): `means` are E[g], `hermite` are
-E[g He_k(u)], k = 1, 2, 3 (they carry correlation over visits), `joint` is E[g g'] at one visit. IGA 0/1 is reached when
-log(EASI0 y) + iga_sd e <= log iga_easi, e standard normal.
+E[g He_k(u)], k = 1, 2, 3 (they carry correlation over visits), `joint` is E[g g'] at one visit.
+IGA 0/1 is reached when log(EASI0 y) + iga_sd e <= log iga_easi, e standard normal.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def find_runs(data: ArmData) -> tuple[tuple[Run, ...], dict[Key, int]]:
     An arm that carries on its parent's regimen shares the parent's run.
     """
     last = float(data.rows["week"].max())
-    ends = data.rows.groupby(["study", "arm"])["week"].max().to_dict()
+    ends = cast("dict[Key, float]", data.rows.groupby(["study", "arm"])["week"].max().to_dict())
     cohorts = [arm for arm in data.arms if arm.parent is None]
     children = [arm for arm in data.arms if arm.parent is not None]
     runs: list[Run] = []

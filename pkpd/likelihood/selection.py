@@ -12,19 +12,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from pkpd.likelihood.endpoints import Visit
 from pkpd.variation.normal import below, both_below, density
 
+Shift = Array | np.ndarray | float
 
-def clearing(v: Visit, endpoint: str, shift: Array | float = 0.0) -> Array:
+
+def clearing(v: Visit, endpoint: str, shift: Shift = 0.0) -> Array:
     """P(`endpoint` or IGA 0/1) with the visit's noise centred at `shift`."""
     a, b = v.cut[endpoint] - shift, v.iga - v.iga_share * shift
     return below(a) + below(b) - both_below(a, b, v.iga_share)
 
 
-def entering(values: Mapping[str, Array], v: Visit, shift: Array | float = 0.0) -> Array:
+def entering(values: Mapping[str, Array], v: Visit, shift: Shift = 0.0) -> Array:
     """E[A] with the visit's noise centred at `shift`."""
     leak = values["leakage"]
     return (1 - leak) * clearing(v, "EASI75", shift) + leak * clearing(v, "EASI50", shift)

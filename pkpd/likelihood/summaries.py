@@ -38,6 +38,7 @@ class Summaries:
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """Arms, visits, columns."""
         return len(self.arms), len(self.weeks), len(self.columns)
 
     def kinds(self) -> dict[str, np.ndarray]:
@@ -50,19 +51,22 @@ class Summaries:
         }
 
 
-def anscombe(share: Array, n: Array) -> Array:
+Numbers = Array | np.ndarray | float
+
+
+def anscombe(share: Numbers, n: Numbers) -> Array:
     """asin sqrt((n share + 3/8) / (n + 3/4)): counts with nearly constant variance."""
     inner = (n * share + 0.375) / (n + 0.75)
     return jnp.arcsin(jnp.sqrt(jnp.clip(inner, 1e-9, 1 - 1e-9)))
 
 
-def anscombe_slope(share: Array, n: Array) -> Array:
+def anscombe_slope(share: Numbers, n: Numbers) -> Array:
     """d anscombe / d share."""
     inner = jnp.clip((n * share + 0.375) / (n + 0.75), 1e-9, 1 - 1e-9)
-    return n / (n + 0.75) / (2 * jnp.sqrt(inner * (1 - inner)))
+    return jnp.asarray(n / (n + 0.75)) / (2 * jnp.sqrt(inner * (1 - inner)))
 
 
-def anscombe_bend(share: Array, n: Array) -> Array:
+def anscombe_bend(share: Numbers, n: Numbers) -> Array:
     """d2 anscombe / d share2, nothing where counts are rare (fewer than one expected)."""
     inner = jnp.clip((n * share + 0.375) / (n + 0.75), 1e-9, 1 - 1e-9)
     bend = -(1 - 2 * inner) / (4 * (inner * (1 - inner)) ** 1.5) * (n / (n + 0.75)) ** 2

@@ -10,7 +10,7 @@ import numpy as np
 from jax.scipy.special import expit, logit
 from jaxtyping import Array, Float, Int
 
-from pkpd.mechanism import fixed
+from pkpd.mechanism import exponential, fixed
 from pkpd.model import Model, Parameter
 from pkpd.variation.population import NODE
 
@@ -38,7 +38,7 @@ class Lanes:
 
 
 def concentration(values: Mapping[str, Array], lanes: Lanes) -> Float[Array, "nodes runs patients"]:
-    """mg/L at every node, by interpolation in the trial's log clearance shift (quadratic in log)."""
+    """mg/L at every node, by quadratic interpolation in the trial's log clearance shift."""
     low, mid, high = (jnp.asarray(table) for table in lanes.log_concentration)
     shift = effect(values, "clearance_shift")[lanes.trial][:, None]
     uptake = effect(values, "uptake_shift")[lanes.trial][:, None]
@@ -94,7 +94,11 @@ def lesions(
         name: jnp.broadcast_to(jnp.asarray(value, float), shape)
         for name, value in _start(model, p).items()
     }
-    path = fixed.solve(model.rates, initial, lanes.mesh, {"concentration": level}, p, model.states)
+    inputs = {"concentration": level}
+    if model.turnover is None:
+        path = fixed.solve(model.rates, initial, lanes.mesh, inputs, p, model.states)
+    else:
+        path = exponential.solve(model.turnover, initial, lanes.mesh, inputs, p)
     days = jnp.asarray(lanes.mesh)[:, None, None]
     ratio = jnp.maximum(model.outputs({**path, "t": days}, p)["easi_ratio"], LEAST)
     eighth = (ratio * (lanes.easi / 72.0)) ** 8

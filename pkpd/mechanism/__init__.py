@@ -1,0 +1,1 @@
+"""Equations solved: meshes, fixed and adaptive steps, closed forms, exposures."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import diffrax
 import jax
@@ -37,7 +38,7 @@ def solve_adaptive(
     length cost nothing. A failure is a flag in the result, never raised here.
     """
 
-    def slope(t: Array, x: Array, args: tuple) -> Array:
+    def slope(t: Any, x: Any, args: Any) -> Array:
         flow, q = args
         named = rates(t, dict(zip(states, x, strict=True)), q, {})
         return flow + jnp.stack([jnp.asarray(named[name], float) for name in states])
@@ -56,6 +57,7 @@ def solve_adaptive(
             max_steps=max_steps,
             throw=False,
         )
+        assert solution.ys is not None  # one was asked for, at the end
         return solution.ys[0], solution.result == diffrax.RESULTS.successful
 
     def stay(x: Array, begin: Array, finish: Array, args: tuple) -> tuple[Array, Array]:

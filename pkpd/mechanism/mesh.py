@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-ONSET = (0.125, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0)
+ONSET = (0.125, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.75, 3.5, 4.5, 5.5, 7, 8.75, 10.5, 12.25, 14)
 """Days after a first dose at which a step ends: occupancy jumps within hours."""
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from pkpd.errors import DataError, Fault, ModelError
 from pkpd.likelihood.problem import Likelihood
+from pkpd.predict.asked import Asked
 from pkpd.predict.checks import close
 from pkpd.predict.kept import COPIES, ESTIMANDS
 from pkpd.predict.patients import RESPONSES, Shown, luck, shown, wandering
@@ -24,54 +25,68 @@ STATISTICS = {
 
 
 def predict(
-    likelihood: Likelihood,
-    draws: Draws,
-    *,
-    drug: str,
-    regimen: str,
-    weeks: Sequence[float],
-    endpoint: str,
-    estimand: str,
-    new_trial: int | None = None,
-    level: float,
-    seed: int,
+    likelihood: Likelihood, draws: Draws, asked: Asked, *, level: float, seed: int
 ) -> pd.DataFrame:
-    """Rows of predictions.csv (induction empty) for one regimen at `weeks`.
+    """Rows of predictions.csv (induction empty) for one regimen at the weeks asked about.
 
     Proportions 0 to 1, EASI_PCHG in per cent, CONC in mg/L. Layer "uncertainty" is the drug's own
-    trial (placebo: the trial with a placebo arm), its population. With `new_trial` = n, layer
-    "new_trial": a trial not yet seen, with effects of its own and n patients sampled.
+    trial (placebo: the trial with a placebo arm), its population. With `asked.new_trial` = n,
+    layer "new_trial": a trial not yet seen, with effects of its own and n patients sampled.
 
     Raises
     ------
     DataError
         Listing every unknown word, number out of range, and pair that does not go together.
     """
-    faults = _words(likelihood, drug, endpoint, estimand) + _regimen(drug, regimen)
-    faults += _numbers(weeks, new_trial, level, draws)
+    faults = _words(likelihood, asked) + _regimen(asked.drug, asked.regimen)
+    faults += _numbers(asked, level, draws)
     if faults:
         raise DataError(faults)
-    random = np.random.default_rng(seed)
-    when = np.unique(np.asarray(weeks, float))
+    when = np.unique(np.asarray(asked.weeks, float))
+    values = np.stack(list(_answers(likelihood, draws, asked, when, np.random.default_rng(seed))))
+    first = {
+        "drug": asked.drug,
+        "induction": "",
+        "endpoint": asked.endpoint,
+        "estimand": asked.estimand,
+    }
+    last = {
+        "statistic": STATISTICS[asked.endpoint],
+        "level": level,
+        "layer": "uncertainty" if asked.new_trial is None else "new_trial",
+    }
+    label = str(read(asked.regimen))
+    return table(rows(first, (label,), when, interval(values[:, None], level), last))
+
+
+def _answers(
+    likelihood: Likelihood,
+    draws: Draws,
+    asked: Asked,
+    when: np.ndarray,
+    random: np.random.Generator,
+) -> Iterator[np.ndarray]:
+    """Each draw's answer at every week."""
+    settings, unseen = likelihood.settings.predictions, asked.new_trial is not None
     lanes = lanes_for(
         likelihood,
-        drug,
-        [read(regimen)],
+        asked.drug,
+        [read(asked.regimen)],
         np.append(when, max(when[-1], 1.0)),
-        patients=likelihood.settings.predictions.patients,
-        seed=likelihood.settings.predictions.seed,
-        new_trial=new_trial is not None,
+        patients=settings.patients,
+        seed=settings.seed,
+        new_trial=unseen,
     )
-    if new_trial is not None:
+    if unseen:
         draws = with_new_trial(likelihood, draws, int(random.integers(2**31)))
-    found, size = [], lanes.easi.shape[1]
+    size = lanes.easi.shape[1]
     who, chance = np.tile(np.arange(size), COPIES), luck(random, len(when), (size * COPIES,))
     for k, future in enumerate(futures(likelihood, draws, lanes, when)):
         values = {name: np.asarray(draws[name][k]) for name in likelihood.space.names}
-        if new_trial is not None:
-            who = random.integers(size, size=new_trial)
-            chance = luck(random, len(when), (new_trial,))
-        ratio, stay, mg = (part[:, 0, who] for part in (future.ratio, future.stay, future.level))
+        if asked.new_trial is not None:
+            who = random.integers(size, size=asked.new_trial)
+            chance = luck(random, len(when), (asked.new_trial,))
+        ratio, stay, level = (part[:, 0, who] for part in (future.ratio, future.stay, future.level))
         visit = shown(
             values,
             ratio=ratio,
@@ -81,15 +96,7 @@ def predict(
             drift=wandering(values, chance, when),
             trial=int(lanes.trial[0]),
         )
-        found.append(_statistic(visit, mg, endpoint, estimand))
-    first = {"drug": drug, "induction": "", "endpoint": endpoint, "estimand": estimand}
-    last = {
-        "statistic": STATISTICS[endpoint],
-        "level": level,
-        "layer": "uncertainty" if new_trial is None else "new_trial",
-    }
-    values = interval(np.stack(found)[:, None], level)
-    return table(rows(first, (str(read(regimen)),), when, values, last))
+        yield _statistic(visit, level, asked.endpoint, asked.estimand)
 
 
 def _statistic(visit: Shown, level: np.ndarray, endpoint: str, estimand: str) -> np.ndarray:
@@ -103,23 +110,22 @@ def _statistic(visit: Shown, level: np.ndarray, endpoint: str, estimand: str) ->
     return (value * visit.present).sum(axis=-1) / size
 
 
-def _words(likelihood: Likelihood, drug: str, endpoint: str, estimand: str) -> list[Fault]:
-    drugs = (*likelihood.settings.drugs, PLACEBO)
-    asked = (
-        ("drug", drug, drugs),
-        ("endpoint", endpoint, STATISTICS),
-        ("estimand", estimand, ESTIMANDS),
+def _words(likelihood: Likelihood, asked: Asked) -> list[Fault]:
+    words = (
+        ("drug", asked.drug, (*likelihood.settings.drugs, PLACEBO)),
+        ("endpoint", asked.endpoint, STATISTICS),
+        ("estimand", asked.estimand, ESTIMANDS),
     )
     faults = [
         Fault(f"{name} '{word}'", f"no such {name} in the fit", close(word, known))
-        for name, word, known in asked
+        for name, word, known in words
         if word not in known
     ]
-    if estimand == "NRI" and STATISTICS.get(endpoint, "proportion") != "proportion":
+    if asked.estimand == "NRI" and STATISTICS.get(asked.endpoint, "proportion") != "proportion":
         faults.append(
             Fault(
                 "estimand 'NRI'",
-                f"{endpoint} has no failure to impute",
+                f"{asked.endpoint} has no failure to impute",
                 "Ask for observed or hypothetical",
             )
         )
@@ -136,19 +142,17 @@ def _regimen(drug: str, text: str) -> list[Fault]:
     return []
 
 
-def _numbers(
-    weeks: Sequence[float], new_trial: int | None, level: float, draws: Draws
-) -> list[Fault]:
+def _numbers(asked: Asked, level: float, draws: Draws) -> list[Fault]:
     faults = [
         Fault(f"week {week}", "not a week from 0 on", "Give finite weeks, 0 or later")
-        for week in weeks
+        for week in asked.weeks
         if not (math.isfinite(week) and week >= 0)
     ]
-    if not len(weeks):
+    if not len(asked.weeks):
         faults.append(Fault("weeks", "none asked for", "Give at least one week"))
-    if new_trial is not None and new_trial < 1:
+    if asked.new_trial is not None and asked.new_trial < 1:
         faults.append(
-            Fault(f"new_trial {new_trial}", "no patients", "Give 1 or more, or leave out")
+            Fault(f"new_trial {asked.new_trial}", "no patients", "Give 1 or more, or leave out")
         )
     if not 0 < level < 1:
         faults.append(

@@ -12,11 +12,12 @@ from pkpd.report.figures_compare import compare_figure
 from pkpd.report.figures_kept import kept_figure
 from pkpd.report.folder import FitFolder
 from pkpd.report.table import Table
-from pkpd.report.tables import by_question, week_words
+from pkpd.report.tables import by_question
 from pkpd.report.tables_kept import kept_table, longest_sentences
 from pkpd.report.words import (
     ENDPOINT,
     ESTIMANDS,
+    KEPT,
     PLAIN_LAYERS,
     endpoint_key,
     endpoint_words,
@@ -114,10 +115,10 @@ def undrawn(ppc: pd.DataFrame) -> list[str]:
 
 
 def compare_blocks(compare: pd.DataFrame) -> list[Block]:
-    """Give back one figure a drug, week and endpoint compared."""
+    """Give back one figure a question compared."""
     blocks = []
-    for number, ((drug, week, endpoint), rows) in enumerate(by_question(compare)):
-        title = ", ".join(p for p in (drug, endpoint_words(endpoint), week_words(week)) if p)
+    for number, (title, rows) in enumerate(by_question(compare)):
         drawn = Markup(compare_figure(rows, name=f"compare-{number}", title=title))
-        blocks.append(Block(title, drawn, f"Marks: posterior mean. Bars: {bands(rows)}."))
+        caption = f"Still responding, {KEPT}. Marks: posterior mean. Bars: {bands(rows)}."
+        blocks.append(Block(title, drawn, caption))
     return blocks

@@ -74,7 +74,7 @@ def more_tables(fit: FitFolder) -> list[Table]:
     last = rows[rows["week"] == rows["week"].max()]
     tables = [
         *endpoint_tables(last),
-        layer_table(last),
+        *layer_tables(fit.predictions),
         trough_table(fit.predictions),
         other_decisions(fit.decisions),
     ]
@@ -89,20 +89,24 @@ def endpoint_tables(last: pd.DataFrame) -> list[Table | None]:
             rows,
             by="endpoint",
             caption=f"Every endpoint at {week_words(rows['week'].max())},"
-            f" {ESTIMANDS.get(estimand, estimand)}: responding, %",
+            f" {ESTIMANDS.get(str(estimand), estimand)}: responding, %",
         )
         for estimand, rows in own.groupby("estimand", sort=False)
     ]
 
 
-def layer_table(last: pd.DataFrame) -> Table | None:
-    """Give back uncertainty and variability side by side; nothing if one layer stands alone."""
-    main = last[(last["endpoint"].map(endpoint_key) == ENDPOINT) & (last["estimand"] == SHOWN[0])]
-    if main["layer"].nunique() < 2:
-        return None
-    when = week_words(main["week"].max())
-    caption = f"Kinds of spread kept apart: {endpoint_words(ENDPOINT)} at {when}, {SHOWN[0]}, %"
-    return across_table(main, by="layer", caption=caption)
+def layer_tables(predictions: pd.DataFrame) -> list[Table | None]:
+    """Give back uncertainty and variability side by side, where an endpoint has both."""
+    some = predictions[predictions["statistic"].isin(["proportion", "mean_change"])]
+    some = some[(some["estimand"] == SHOWN[0]) & (some["week"] == some["week"].max())]
+    tables = []
+    for endpoint in (ENDPOINT, "EASI_PCHG"):
+        rows = some[some["endpoint"].map(endpoint_key) == endpoint]
+        when = f"{endpoint_words(endpoint)} at {week_words(rows['week'].max())}, {SHOWN[0]}, %"
+        caption = f"Kinds of spread kept apart: {when}"
+        if rows["layer"].nunique() > 1:
+            tables.append(across_table(rows, by="layer", caption=caption))
+    return tables
 
 
 def trough_table(predictions: pd.DataFrame) -> Table | None:

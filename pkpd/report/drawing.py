@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import re
 from html import escape
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 INK, GREY, PALE = "#1f2933", "#52606d", "#c5cdd6"
 BLUE, ORANGE = "#0b5394", "#b34700"
@@ -22,7 +24,7 @@ STYLES = (
     ("#a1286a", (0, (5, 1.5, 1, 1.5, 1, 1.5)), "v"),
     ("#6b5b00", (0, (7, 2)), "P"),
 )
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "pkpd",
     "font.family": "DejaVu Sans",
@@ -43,9 +45,9 @@ SETTINGS = {
 def canvas(width: float, height: float, *, rows: int = 1, columns: int = 1) -> tuple:
     """Give back a figure of `width` by `height` page pixels and its axes, rows by columns."""
     with matplotlib.rc_context(SETTINGS):
-        figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
+        layout = ConstrainedLayoutEngine(w_pad=3 / 72, h_pad=3 / 72)
+        figure = Figure(figsize=(width / 72, height / 72), layout=layout)
         axes = figure.subplots(rows, columns, squeeze=False)
-    figure.get_layout_engine().set(w_pad=3 / 72, h_pad=3 / 72)
     return figure, axes
 
 
@@ -73,7 +75,7 @@ def svg(figure: Figure, *, name: str, alt: str) -> str:
 
 def head(text: str, alt: str) -> str:
     """Give back the SVG with an opening tag that scales and speaks."""
-    box = re.search(r'viewBox="([^"]+)"', text).group(1)
+    box = text.partition('viewBox="')[2].partition('"')[0]
     width = box.split()[2]
     open_tag = (
         f'<svg viewBox="{box}" role="img" aria-label="{escape(alt, quote=True)}"'

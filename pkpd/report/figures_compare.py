@@ -13,7 +13,7 @@ SHOWN = (("kept_q8w", "Q8W", STYLES[1]), ("kept_stop", "stop", STYLES[4]))
 def compare_figure(rows: pd.DataFrame, *, name: str, title: str) -> str:
     """Give back one panel as SVG: a row a model, a mark and interval a regimen.
 
-    `rows` are the comparisons of one drug, week and endpoint.
+    `rows` are the comparisons of one drug, induction, endpoint, week and estimand.
     """
     figure, axes = canvas(460, 44 * len(rows) + 74)
     axis = axes[0, 0]
@@ -31,7 +31,7 @@ def compare_figure(rows: pd.DataFrame, *, name: str, title: str) -> str:
     axis.set_yticks(range(len(rows)), [model.replace(" ", "\n", 1) for model in rows["model"]])
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_xlim(0, 103)
-    axis.set_xlabel("Kept, %")
+    axis.set_xlabel("Still responding, of every 100 who would on every 4 weeks")
     axis.grid(axis="x", color="#e3e8ed", linewidth=0.7)
     axis.set_axisbelow(True)
     axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderpad=0)
@@ -41,8 +41,8 @@ def compare_figure(rows: pd.DataFrame, *, name: str, title: str) -> str:
 def alt_words(rows: pd.DataFrame) -> str:
     """Give back every model's answers in words."""
     return " ".join(
-        f"{row['model']}: {label} {percent(row[column])} % "
-        f"({percent(row[f'{column}_lower'])} to {percent(row[f'{column}_upper'])} %, "
+        f"{row['model']}: {label} {percent(row[column])} "
+        f"({percent(row[f'{column}_lower'])} to {percent(row[f'{column}_upper'])}, "
         f"{interval_words(row['level'], row['kind'])}), ELPD {number(row['elpd'], 5)}."
         for _, row in rows.iterrows()
         for column, label, _ in SHOWN

@@ -48,7 +48,7 @@ def draw_block(axis: Axes, block: pd.DataFrame, *, log: bool) -> None:
         weak = row["contraction"] > MOSTLY_PRIOR
         note = axis.text(1.03, place, number(row["contraction"], 2), va="center")
         note.set(transform=axis.get_yaxis_transform(), color=ORANGE if weak else INK)
-        note.set_weight("bold" if weak else "normal")
+        note.set_fontweight("bold" if weak else "normal")
     axis.set_yticks(range(len(block)), [shortened(name) for name in block["parameter"]])
     axis.set_ylim(len(block) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0)

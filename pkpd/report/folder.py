@@ -27,8 +27,9 @@ COLUMNS = {
         "prior_value,flag"
     ),
     "compare.csv": (
-        "model,elpd,se,elpd_diff,diff_se,pareto_k_max,method,kept_q8w,kept_q8w_lower,"
-        "kept_q8w_upper,kept_stop,kept_stop_lower,kept_stop_upper,level,kind,drug,week,endpoint"
+        "model,elpd,se,elpd_diff,diff_se,pareto_k_max,method,level,kind,drug,induction,week,"
+        "endpoint,estimand,kept_q8w,kept_q8w_lower,kept_q8w_upper,kept_stop,kept_stop_lower,"
+        "kept_stop_upper"
     ),
 }
 TEXT = {

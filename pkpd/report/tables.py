@@ -10,6 +10,7 @@ from pkpd.report.figures_arm import is_true
 from pkpd.report.figures_prior import MOSTLY_PRIOR
 from pkpd.report.table import Cell, Group, Table, plain, table
 from pkpd.report.words import (
+    KEPT,
     endpoint_words,
     interval_words,
     listing,
@@ -26,7 +27,7 @@ def coverage_table(ppc: pd.DataFrame) -> Table:
                         ("Held out of the fit", ppc[~is_true(ppc["fitted"])])):  # fmt: skip
         made = [coverage_row("All endpoints", rows)] if len(rows) else []
         made += [
-            coverage_row(f"{endpoint_words(endpoint)}, {statistic}, {estimand}", some)
+            coverage_row(f"{endpoint_words(str(endpoint))}, {statistic}, {estimand}", some)
             for (endpoint, statistic, estimand), some in rows.groupby(
                 ["endpoint", "statistic", "estimand"], sort=False
             )
@@ -133,21 +134,29 @@ def compare_table(compare: pd.DataFrame) -> Table:
 def kept_by_model(compare: pd.DataFrame) -> Table:
     """Give back what each model says is kept on Q8W and after stopping."""
     groups = []
-    for (drug, week, endpoint), rows in by_question(compare):
-        title = ", ".join(
-            part for part in (drug, endpoint_words(endpoint), week_words(week)) if part
-        )
+    for title, rows in by_question(compare):
         made = tuple(
             (Cell(row["model"]), kept_cell(row, "kept_q8w"), kept_cell(row, "kept_stop"))
             for _, row in rows.iterrows()
         )
         groups.append(Group(title, made))
-    return table("Kept, by model, %", ["Model", "#On Q8W", "#After stopping"], groups)
+    caption = f"Still responding, {KEPT}, by model"
+    return table(caption, ["Model", "#On Q8W", "#After stopping"], groups)
 
 
-def by_question(compare: pd.DataFrame) -> list[tuple]:
-    """Give back the comparisons of each drug, week and endpoint."""
-    return list(compare.groupby(["drug", "week", "endpoint"], sort=False, dropna=False))
+def by_question(compare: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Give back the comparisons of each drug, induction, endpoint, week and estimand."""
+    keys = ["drug", "induction", "endpoint", "week", "estimand"]
+    return [
+        (question_words(*key), rows)
+        for key, rows in compare.groupby(keys, sort=False, dropna=False)
+    ]
+
+
+def question_words(drug: str, induction: str, endpoint: str, week: float, estimand: str) -> str:
+    """Give back what was compared, in words; what is not stated is left out."""
+    parts = (drug, induction, endpoint_words(endpoint), week_words(week), estimand)
+    return ", ".join(part for part in parts if part)
 
 
 def week_words(week: float) -> str:

@@ -22,6 +22,7 @@ ESTIMANDS = {
     "NRI": "NRI: those who left count as failures",
     "observed": "observed: those still in the trial",
 }
+KEPT = "of every 100 who would still respond on every 4 weeks"
 KINDS = {"eti": "equal-tailed", "hdi": "highest-density"}
 PLAIN_LAYERS = ["", "uncertainty"]  # parameter uncertainty alone
 LAYERS = {

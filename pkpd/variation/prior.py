@@ -15,32 +15,42 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Normal:
+    """Normal with this mean and standard deviation."""
+
     mean: float
     sd: float
 
     @property
     def median(self) -> float:
+        """The median, which is the mean."""
         return self.mean
 
 
 @dataclass(frozen=True)
 class LogNormal:
+    """Log-normal with this median; `sd` is that of the logarithm."""
+
     median: float
     sd: float
 
 
 @dataclass(frozen=True)
 class LogitNormal:
+    """Logit-normal with this median; `sd` is that of the logit."""
+
     median: float
     sd: float
 
 
 @dataclass(frozen=True)
 class HalfNormal:
+    """The positive half of a normal about 0; `sd` is that of the whole normal."""
+
     sd: float
 
     @property
     def median(self) -> float:
+        """The median: the upper quartile of the whole normal."""
         return 0.6744897501960817 * self.sd
 
 

@@ -42,10 +42,12 @@ class Space:
 
     @property
     def size(self) -> int:
+        """How many free numbers there are."""
         return sum(variable.size for variable in self.variables)
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The variables' names, in order."""
         return tuple(variable.name for variable in self.variables)
 
     def unpack(self, flat: Float[Array, " size"]) -> dict[str, Array]:

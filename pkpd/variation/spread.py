@@ -14,6 +14,7 @@ class Sd:
 
     @property
     def sd(self) -> float:
+        """The standard deviation itself."""
         return self.value
 
 
@@ -25,6 +26,7 @@ class Variance:
 
     @property
     def sd(self) -> float:
+        """The square root of the variance."""
         return math.sqrt(self.value)
 
 
@@ -36,6 +38,7 @@ class Cv:
 
     @property
     def sd(self) -> float:
+        """The standard deviation of the logarithm."""
         return math.sqrt(math.log1p(self.value**2))
 
 

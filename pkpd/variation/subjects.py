@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from scipy.special import expit, logit
 
 from pkpd.model import Model, Parameter
-from pkpd.variation.spread import Cv, Sd, Variance
+from pkpd.variation.spread import Spread
 
 _APPLY = {
     "log": lambda value, eta: value * np.exp(eta),
@@ -20,7 +20,7 @@ _APPLY = {
 
 def varying(model: Model) -> tuple[str, ...]:
     """Names of the parameters with a published between-subject spread."""
-    return tuple(p.name for p in model.parameters if isinstance(p.between, Sd | Variance | Cv))
+    return tuple(p.name for p in model.parameters if isinstance(p.between, Spread))
 
 
 def effects(
@@ -36,15 +36,15 @@ def effects(
     mixed = np.tensordot(
         np.linalg.cholesky(matrix), np.stack([scores[name] for name in names]), axes=1
     )
-    spread = {p.name: p.between for p in model.parameters}
-    return {name: mixed[k] * spread[name].sd for k, name in enumerate(names)}
+    spread = {p.name: p.between.sd for p in model.parameters if isinstance(p.between, Spread)}
+    return {name: mixed[k] * spread[name] for k, name in enumerate(names)}
 
 
 def subjects(
     model: Model,
     scores: Mapping[str, Float[np.ndarray, "..."]],
     covariates: Mapping[str, Float[np.ndarray, "..."]],
-) -> dict[str, Array]:
+) -> Mapping[str, Array | np.ndarray | float]:
     """Each subject's own parameters, of the shape of the scores."""
     eta = effects(model, scores)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import jax
+import calibration
 import numpy as np
 import pytest
-from small_fit import quick_compile, small_likelihood
+from small_fit import small_likelihood
 
 from pkpd.variation import standard
 
@@ -30,16 +28,10 @@ def points(small):
 @pytest.fixture(scope="session")
 def compiled(small):
     """Log-likelihood and gradient as one program of (flat, observed, share seen by study)."""
+    return calibration.compiled(small)
 
-    def log_likelihood(flat, observed, seen):
-        studies = tuple(
-            replace(s, observed=shown, share_seen=share)
-            for s, shown, share in zip(small.studies, observed, seen, strict=True)
-        )
-        return replace(small, studies=studies).log_likelihood(flat)
 
-    posted = tuple(s.observed for s in small.studies), tuple(s.share_seen for s in small.studies)
-    with quick_compile():
-        return jax.jit(jax.value_and_grad(log_likelihood)).lower(
-            np.asarray(small.space.medians()), *posted
-        ).compile()  # fmt: skip
+@pytest.fixture(scope="session")
+def posted(small):
+    """Observed features and the share behind each mean, by study: what `compiled` takes."""
+    return tuple(s.observed for s in small.studies), tuple(s.share_seen for s in small.studies)

@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 
 from pkpd.errors import DataError
-from pkpd.predict.anywhere import predict
+from pkpd.predict import anywhere
+from pkpd.predict.asked import Asked
 from pkpd.predict.simulated import with_new_trial
 
 ASKED = {
-    "drug": "rocatinlimab", "regimen": "300 mg every 8 weeks", "weeks": [4, 24, 52],
-    "endpoint": "EASI75", "estimand": "NRI", "level": 0.9, "seed": 1,
+    "drug": "rocatinlimab", "regimen": "300 mg every 8 weeks", "weeks": (4.0, 24.0, 52.0),
+    "endpoint": "EASI75", "estimand": "NRI",
 }  # fmt: skip
+
+
+def predict(likelihood, draws, *, level=0.9, seed=1, **asked):
+    return anywhere.predict(likelihood, draws, Asked(**asked), level=level, seed=seed)
 
 
 def test_the_same_seed_gives_the_same_numbers(likelihood, draws):
@@ -73,7 +78,7 @@ def test_every_fault_is_listed_with_what_may_have_been_meant(likelihood, draws):
             draws,
             drug="rocatinlimap",
             regimen="300 mg evry 8 weeks",
-            weeks=[-1, 4],
+            weeks=(-1, 4),
             endpoint="EASI57",
             estimand="NIR",
             new_trial=0,

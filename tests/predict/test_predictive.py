@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pkpd.diagnose.predictive import COLUMNS, predictive
+from pkpd.predict.predictive import COLUMNS, predictive
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ def predictions() -> pd.DataFrame:
                             band = [max(share - wide - extra, 0), min(share + wide + extra, 1)]
                             made.append([*row, "proportion", share, *band, 0.9, "eti", layer])
         for regimen, rate in LOSS.items():
-            for week in (52, 76, 104):
+            for week in (52, 72, 104):
                 trough = 24 * math.exp(-900 * rate)
                 made.append([drug, induction, regimen, week, "CONC", "hypothetical",
                              "concentration_trough", trough, trough * 0.6, trough * 1.6, 0.9, "eti",
@@ -83,7 +83,7 @@ def decisions() -> pd.DataFrame:
         for estimand in ("hypothetical", "NRI"):
             row = [drug, induction, "EASI75", estimand]
             for regimen, rate in list(LOSS.items())[1:]:
-                for week in (52, 76, 104):
+                for week in (52, 72, 104):
                     p = 1 / (1 + math.exp((rate - 0.003) * 14 * (week - 24)))
                     flag = far if regimen in ("Q12W", "Q16W") else ""
                     made.append([*row, regimen, week, "prob_loss_within_margin", 0.1, math.nan, p,
@@ -160,9 +160,11 @@ def compare() -> pd.DataFrame:
         for model, elpd, diff, q8w, stop in MODELS:
             row = [model, elpd, 41.2, diff, 22.9 if diff else 0.0, 0.62, "LOO by arm"]
             kept = [q8w, q8w - 0.09, q8w + 0.05, stop, max(stop - 0.12, 0), stop + 0.12]
-            made.append([*row, *kept, 0.9, drug, 104, "EASI75"])
-    names = """model elpd se elpd_diff diff_se pareto_k_max method kept_q8w kept_q8w_lower
-        kept_q8w_upper kept_stop kept_stop_lower kept_stop_upper level drug week endpoint"""
+            asked = [0.9, "eti", drug, "250 mg every 4 weeks", 72, "EASI75", "hypothetical"]
+            made.append([*row, *asked, *kept])
+    names = """model elpd se elpd_diff diff_se pareto_k_max method level kind drug induction week
+        endpoint estimand kept_q8w kept_q8w_lower kept_q8w_upper kept_stop kept_stop_lower
+        kept_stop_upper"""
     return pd.DataFrame(made, columns=names.split())
 
 
