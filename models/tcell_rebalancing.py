@@ -15,7 +15,7 @@ _WEAK = Source(_OURS, "wide prior of ours: human OX40+ T-cell time courses are n
 
 
 def turnover(t: Any, x: Named, p: Named, u: Named) -> dict[str, tuple[Any, Any]]:
-    """Production and loss per day; states relative to the untreated steady state, all 1 at time 0."""
+    """Production and loss per day; states relative to the untreated steady state, 1 at time 0."""
     occupancy = u["concentration"] / (u["concentration"] + p["ec50"])
     placebo = p["placebo"] * (1 - jnp.exp(-p["kp"] * t))
     drive = jnp.exp(p["gamma"] * jnp.log(x["effector"] / x["regulatory"]) - placebo)

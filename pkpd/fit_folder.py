@@ -21,7 +21,7 @@ from pkpd.likelihood.collect import fitted_rows
 from pkpd.likelihood.problem import Likelihood, likelihood
 from pkpd.model import Model
 from pkpd.posterior import Posterior
-from pkpd.provenance import provenance
+from pkpd.provenance import file_hash, provenance
 from pkpd.settings import Settings, read_settings
 
 
@@ -166,9 +166,15 @@ def write_card(folder: Path, posterior: Posterior, diagnosis: Diagnosis, data: A
 
 
 def update_card(folder: Path, entries: Mapping[str, Any]) -> None:
-    """card.json with some entries replaced."""
+    """card.json with some entries replaced; a card of other draws is not kept.
+
+    So a verdict never stands beside the predictions of draws that it was not given on.
+    """
+    draws = file_hash(folder / "draws.nc")
+    known = read_card(folder)
+    kept = known if known.get("draws") == draws else {}
+    card = {**kept, "draws": draws, **entries}
     with replacing(folder / "card.json") as partial:
-        card = read_card(folder) | dict(entries)
         partial.write_text(json.dumps(card, indent=1, default=float) + "\n", "utf-8")
 
 

@@ -118,7 +118,7 @@ def program(likelihood: Likelihood, call: ValueAndGradient, frame: Frame) -> Any
 
     The density of u is PyMC's prior at z = centre + factor u plus the likelihood; the change of
     variables is linear, so its Jacobian is a constant. Chains start at random corners u = +-1,
-    where every gradient is near 1 in size: nutpie takes its first mass matrix from the gradient there.
+    where gradients are near 1 in size: nutpie takes its first mass matrix from the gradient there.
     """
     space = likelihood.space
     prior = prior_density(pymc_model(likelihood, call))

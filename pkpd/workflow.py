@@ -7,7 +7,7 @@ killed midway leaves the results of the run before, or none.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -152,18 +152,16 @@ def predict(folder: Path, *, progress: Progress = silent) -> pd.DataFrame:
     progress("predicting", 0.0)
     answer = maintenance(likelihood, posterior.draws(asked.draws), prior)
     progress("predicting", 1.0)
-    contenders = [_contender(likelihood, posterior, answer.predictions)]
-    for k, model in enumerate(likelihood.settings.compare):
-        progress("comparing models", k / len(likelihood.settings.compare))
-        if _draws(folder, model).is_file():
-            other, rival = _opened(folder, model)
-            said = maintenance(other, rival.draws(asked.draws))
-            contenders.append(_contender(other, rival, said.predictions))
-    progress("comparing models", 1.0)
+    contenders = []
+    if likelihood.settings.compare:
+        own = _contender(likelihood, posterior, answer.predictions)
+        contenders = [own, *_rivals(folder, likelihood.settings, progress)]
     _table(answer.predictions, folder / "predictions.csv")
     _table(answer.decisions, folder / "decisions.csv")
-    if len(contenders) > 1:
+    if contenders:
         _table(comparison(contenders, asked), folder / "compare.csv")
+    else:  # one of a run before, with models compared, would be taken for this run's
+        (folder / "compare.csv").unlink(missing_ok=True)
     update_card(
         folder,
         {
@@ -172,6 +170,16 @@ def predict(folder: Path, *, progress: Progress = silent) -> pd.DataFrame:
         },
     )
     return answer.predictions
+
+
+def _rivals(folder: Path, settings: Settings, progress: Progress) -> Iterator[Contender]:
+    """The models compared with, answering the same questions."""
+    for k, model in enumerate(settings.compare):
+        progress("comparing models", k / len(settings.compare))
+        likelihood, posterior = _opened(folder, model)
+        said = maintenance(likelihood, posterior.draws(settings.predictions.draws))
+        yield _contender(likelihood, posterior, said.predictions)
+    progress("comparing models", 1.0)
 
 
 def _contender(

@@ -111,7 +111,8 @@ def test_show_states_every_number_with_its_source_and_every_warning(pk, name):
         assert (parameter["source"] or parameter["reason"]) in told
     assert all(line in told for line in data["assumptions"])
     assert (data["warning"] or "Next: ") in told
-    assert "def rates(" in told and data["rates"].startswith("def rates(")
+    equations = "turnover" if data["turnover"] else "rates"
+    assert f"def {equations}(" in told and data[equations].startswith(f"def {equations}(")
 
 
 @pytest.mark.parametrize(
@@ -180,29 +181,67 @@ def test_simulate_lists_every_fault_of_the_events(pk, tmp_path):
 
 
 def test_check_accepts_the_fit_that_ships(pk, fit_copy):
-    pytest.importorskip("pkpd.workflow")
     assert pk("check", fit_copy).code == 0
     assert json.loads(pk("check", fit_copy, "--json").out)
 
 
 def test_check_lists_every_fault_of_fit_toml(pk, fit_copy):
-    pytest.importorskip("pkpd.workflow")
     path = fit_copy / "fit.toml"
-    path.write_text(path.read_text() + "\n[sampler]\nchains = 0\ndarws = 5\n")
+    path.write_text(path.read_text().replace("chains = 2", "chains = 0\ndarws = 5"))
     shown = pk("check", fit_copy)
     assert shown.code == 2
     assert "sampler.chains" in shown.err and "sampler.darws" in shown.err
 
 
+def spoil(folder, changes):
+    """Change cells of data.csv: for each, what picks the row, and its new cells."""
+    path = folder.parent / "data" / "ox40_trials" / "data.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    rows = []
+    for chosen, cells in changes:
+        found = table.index[(table[list(chosen)] == pd.Series(chosen)).all(axis=1)][0]
+        table.loc[found, list(cells)] = list(cells.values())
+        rows.append(int(found) + 2)
+    table.to_csv(path, index=False)
+    return rows
+
+
+ON = {"study": "KHK4083-006", "arm": "600 mg Q4W", "estimand": "NRI"}
+HARD = {"count": "0", "value": "0"}
+SPOILT = {
+    "an unknown drug": (ON | {"endpoint": "EASI75", "week": "8"}, {"drug": "rocatinlimap"}),
+    "text for a number": (ON | {"endpoint": "EASI75", "week": "12"}, {"value": "many"}),
+    "a week before zero": (ON | {"endpoint": "EASI50", "week": "4"}, {"week": "-4"}),
+    "a count above its denominator": (ON | {"endpoint": "IGA01", "week": "16"}, {"count": "53"}),
+    "EASI-75 below EASI-90": (ON | {"endpoint": "EASI75", "week": "24"}, HARD),
+    "a negative dose": (ON | {"endpoint": "EASI90", "week": "20"}, {"dose_mg": "-600"}),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_check_names_the_row_of_a_fault(pk, fit_copy, name):
+    (row,) = spoil(fit_copy, [SPOILT[name]])
+    shown = pk("check", fit_copy)
+    assert (shown.code, shown.out) == (2, "")
+    assert f"row {row}" in shown.err and "sha256" in shown.err
+
+
 def test_check_lists_every_fault_of_the_data(pk, fit_copy):
-    pytest.importorskip("pkpd.workflow")
+    rows = spoil(fit_copy, SPOILT.values())
     path = fit_copy.parent / "data" / "ox40_trials" / "data.csv"
     lines = path.read_text().splitlines()
-    spoiled = [*lines[:1], lines[1].replace(",0,baseline", ",-3,baseline"), *lines[2:], lines[5]]
-    path.write_text("\n".join(spoiled) + "\n")
+    path.write_text("\n".join([*lines, lines[5]]) + "\n")
+    shown = pk("check", fit_copy, "--json")
+    assert (shown.code, shown.out) == (2, "")
+    assert all(f"row {row}" in shown.err for row in [*rows, len(lines) + 1])
+
+
+def test_check_names_a_missing_column(pk, fit_copy):
+    path = fit_copy.parent / "data" / "ox40_trials" / "data.csv"
+    pd.read_csv(path, dtype=str).drop(columns=["denominator"]).to_csv(path, index=False)
     shown = pk("check", fit_copy)
-    assert shown.code == 2
-    assert "sha256" in shown.err and "row 2" in shown.err and f"row {len(spoiled)}" in shown.err
+    assert (shown.code, shown.out) == (2, "")
+    assert "denominator" in shown.err
 
 
 @pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])

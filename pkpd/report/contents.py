@@ -39,6 +39,7 @@ def contents(fit: FitFolder) -> dict:
     diagnostics = card.get("diagnostics") or []
     return {
         "fit": fit,
+        "title": text(card.get("title") or ""),
         "passed": card.get("passed") is True,
         "missed": [
             {name: text(row.get(name)) for name in ("check", "value", "limit", "advice")}

@@ -216,5 +216,8 @@ def text(value: object) -> str:
     if isinstance(value, float):
         return number(value, 4)
     if isinstance(value, (list, tuple)):
-        return ", ".join(text(part) for part in value) or "–"
+        between = "; " if any(isinstance(part, dict) for part in value) else ", "
+        return between.join(text(part) for part in value) or "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {text(part)}" for name, part in value.items()) or "–"
     return str(value)

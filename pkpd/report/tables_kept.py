@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pandas as pd
 
@@ -88,15 +89,21 @@ def answer(row: pd.Series) -> float:
 
 
 def flag_marks(decisions: pd.DataFrame) -> dict[str, str]:
-    """Give back each distinct extrapolation flag with its footnote mark."""
-    flags = [flag for flag in dict.fromkeys(decisions["flag"]) if flag]
+    """Give back each distinct sentence of the extrapolation flags with its footnote mark."""
+    flags = dict.fromkeys(said for flag in decisions["flag"] for said in sentences(flag))
     return {flag: f"[{MARKS[i % len(MARKS)]}]" for i, flag in enumerate(flags)}
+
+
+def sentences(flag: str) -> list[str]:
+    """Give back a flag's sentences, each ending in its full stop."""
+    return [said for said in re.split(r"(?<=\.) ", flag) if said]
 
 
 def marks_of(asked: pd.DataFrame, regimen: str, flags: dict[str, str]) -> str:
     """Give back the footnote marks that apply to a regimen in a week."""
     own = asked[(asked["regimen"] == regimen) & (asked["flag"] != "")]["flag"]
-    marks = "".join(flags[flag] for flag in dict.fromkeys(own))
+    said = dict.fromkeys(said for flag in own for said in sentences(flag))
+    marks = "".join(flags[each] for each in said)
     return f" {marks}" if marks else ""
 
 

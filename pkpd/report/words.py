@@ -16,6 +16,8 @@ ENDPOINTS = {
     "CONC": "Concentration",
     "EASI": "Mean EASI score",
     "EASI_CHG": "Mean EASI change, points",
+    "present": "Came to the visit",
+    "ENTRY": "Re-randomised",
 }
 ESTIMANDS = {
     "hypothetical": "hypothetical: had nobody left treatment",

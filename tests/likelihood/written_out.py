@@ -20,7 +20,6 @@ from pkpd.variation.subjects import subjects, varying
 
 TIGHT = {"method": "DOP853", "rtol": 1e-10, "atol": 1e-12}
 SHIFTS = np.array([-0.3, 0.0, 0.3])[:, None]  # of log clearance, where concentrations are solved
-FASTEST = 0.35  # per day: the model's bound on the turnover of skin
 POINTS, WEIGHTS = np.polynomial.legendre.leggauss(40)
 THRESHOLDS = {"EASI50": 0.5, "EASI75": 0.25, "EASI90": 0.1}
 
@@ -118,7 +117,6 @@ def solve_run(likelihood, values, people, k, days):
         c = concentration(amount)
         occupancy = c / (c + p["ec50"])
         placebo = p["placebo"] * (1 - np.exp(-p["kp"] * t))
-        pace = p["ks"] / (1 + p["ks"] / FASTEST)
         hazard = values["dropout"] / 365.25 * np.exp(effect(values, "dropout", phase))
         return np.concatenate([
             (pk["ka"] * depot - out - moved).ravel(),
@@ -126,8 +124,8 @@ def solve_run(likelihood, values, people, k, days):
             p["ke"] * (m * (1 - p["imax"] * occupancy) - e) - p["kdep"] * occupancy * e,
             p["km"] * (1 - p["phi"] + p["phi"] * e - m),
             p["kr"] * (1 + p["gr"] * occupancy - r),
-            pace * ((e / r) ** p["gamma"] * np.exp(-placebo) - inflamed),
-            pace * (inflamed - lesions),
+            p["ks"] * ((e / r) ** p["gamma"] * np.exp(-placebo) - inflamed),
+            p["ks"] * (inflamed - lesions),
             hazard * shown(lesions) ** values["dropout_power"],
         ])  # fmt: skip
 

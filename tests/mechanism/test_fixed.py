@@ -1,4 +1,4 @@
-"""The fixed-mesh solver against closed forms, scipy and diffrax, on the T-cell model."""
+"""The fixed-mesh solvers against closed forms, scipy and diffrax, on the T-cell model."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from pkpd.library import load
-from pkpd.mechanism import fixed, mesh
+from pkpd.likelihood.planned import WIDTHS
+from pkpd.mechanism import exponential, fixed, mesh
 from pkpd.mechanism.adaptive import solve_adaptive
 from pkpd.settings import Sampler
 
 DOSES = np.array([28.0, 56.0, 84.0, 112.0])
 END = 252.0
-FASTEST = 0.35  # per day: the model's bound on the turnover of skin
 VISITS = np.arange(0.0, END + 1, 28.0)
 LANES = {  # one column a patient: typical, slow and strong, fast and weak, never treated
     "ec50": [2.0, 0.3, 8.0, 2.0],
@@ -54,15 +54,18 @@ def model():
     return load("tcell_rebalancing")
 
 
-def on_mesh(model, days):
+def on_mesh(model, days, method):
     """Lesions at the visits, shape (visits, lanes)."""
     lanes = len(P["ec50"])
     inputs = {"concentration": np.repeat(level(mesh.nodes(days))[:, None], lanes, axis=1)}
     start = {name: jnp.ones(lanes) for name in model.states}
-    path = jax.jit(lambda inputs: fixed.solve(model.rates, start, days, inputs, P, model.states))(
-        inputs
-    )
-    return np.asarray(path["lesions"])[np.searchsorted(days, VISITS)]
+
+    def solve(inputs):
+        if method == "exponential":
+            return exponential.solve(model.turnover, start, days, inputs, P)
+        return fixed.solve(model.rates, start, days, inputs, P, model.states)
+
+    return np.asarray(jax.jit(solve)(inputs)["lesions"])[np.searchsorted(days, VISITS)]
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +76,12 @@ def scipys(model):
         e, m, r, inflamed, lesions = x
         occupancy = level(t) / (level(t) + p["ec50"])
         drive = (e / r) ** p["gamma"] * np.exp(-p["placebo"] * (1 - np.exp(-p["kp"] * t)))
-        pace = p["ks"] / (1 + p["ks"] / FASTEST)
         return [
             p["ke"] * (m * (1 - p["imax"] * occupancy) - e) - p["kdep"] * occupancy * e,
             p["km"] * (1 - p["phi"] + p["phi"] * e - m),
             p["kr"] * (1 + p["gr"] * occupancy - r),
-            pace * (drive - inflamed),
-            pace * (inflamed - lesions),
+            p["ks"] * (drive - inflamed),
+            p["ks"] * (inflamed - lesions),
         ]
 
     columns = []
@@ -94,23 +96,32 @@ def scipys(model):
     return np.array(columns).T
 
 
-def error(model, scipys, width, parts=1):
+def error(model, scipys, method, width, parts=1):
     days = mesh.graded(END, {*DOSES, *VISITS}, [DOSES[0]], width)
-    return np.abs(on_mesh(model, mesh.refined(days, parts)) - scipys).max()
+    return np.abs(on_mesh(model, mesh.refined(days, parts), method) - scipys).max()
 
 
-def test_the_tight_mesh_equals_scipy_to_one_in_a_million(model, scipys):
+def test_runge_kutta_on_a_tight_mesh_equals_scipy_to_one_in_a_million(model, scipys):
     assert np.ptp(scipys[-1]) > 0.1  # the lanes differ
-    assert error(model, scipys, 3.5, parts=8) < 1e-6
+    assert error(model, scipys, "runge-kutta", 3.5, parts=8) < 1e-6
 
 
-def test_the_planned_mesh_is_within_the_stated_tolerance(model, scipys):
-    assert error(model, scipys, 3.5) < Sampler().tolerance
+@pytest.mark.parametrize("method", ["exponential", "runge-kutta"])
+def test_the_finest_planned_mesh_is_within_the_stated_tolerance(model, scipys, method):
+    assert error(model, scipys, method, min(WIDTHS)) < Sampler().tolerance
 
 
-def test_the_error_falls_at_least_tenfold_when_steps_are_halved(model, scipys):
-    coarse, fine, finer = (error(model, scipys, 7.0, parts) for parts in (1, 2, 4))
-    assert fine < coarse / 10 and finer < fine / 10
+@pytest.mark.parametrize(("method", "least"), [("exponential", 3.5), ("runge-kutta", 8.0)])
+def test_the_error_falls_by_the_order_of_the_method(model, scipys, method, least):
+    coarse, fine, finer = (error(model, scipys, method, 3.5, parts) for parts in (1, 2, 4))
+    assert fine < coarse / least and finer < fine / least
+
+
+def test_both_methods_go_to_the_same_limit(model, scipys):
+    """Two solves of order two, extrapolated, are of a higher order."""
+    days = mesh.graded(END, {*DOSES, *VISITS}, [DOSES[0]], 3.5)
+    wide, narrow = (on_mesh(model, mesh.refined(days, n), "exponential") for n in (8, 16))
+    np.testing.assert_allclose(narrow + (narrow - wide) / 3, scipys, atol=1e-6)
 
 
 def test_diffrax_agrees_with_scipy(model, scipys):
@@ -129,24 +140,51 @@ def test_diffrax_agrees_with_scipy(model, scipys):
         np.testing.assert_allclose(path[:, 4], scipys[1:, k], atol=1e-7)
 
 
+def flows(t, x, p, u):
+    return {"a": (u["supply"], p["k"])}
+
+
 def decay(t, x, p, u):
     return {"a": u["supply"] - p["k"] * x["a"]}
 
 
-def decayed(steps):
+def decayed(steps, method):
     """x' = cos t - k x from x(0) = 1: the greatest error against the closed form."""
     days = np.linspace(0.0, 6.0, steps + 1)
     k = np.array([0.3, 1.0, 2.0])
     inputs = {"supply": np.cos(mesh.nodes(days))[:, None] * np.ones(3)}
-    found = fixed.solve(decay, {"a": jnp.ones(3)}, days, inputs, {"k": k}, ("a",))["a"]
+    start = {"a": jnp.ones(3)}
+    if method == "exponential":
+        found = exponential.solve(flows, start, days, inputs, {"k": k})["a"]
+    else:
+        found = fixed.solve(decay, start, days, inputs, {"k": k}, ("a",))["a"]
     t = days[:, None]
     forced = (k * np.cos(t) + np.sin(t)) / (1 + k**2)
     return np.abs(found - (forced + (1 - k / (1 + k**2)) * np.exp(-k * t))).max()
 
 
-def test_the_method_is_of_order_four():
-    errors = np.array([decayed(steps) for steps in (48, 96, 192)])
-    np.testing.assert_allclose(np.log2(errors[:-1] / errors[1:]), 4.0, atol=0.2)
+@pytest.mark.parametrize(("method", "order"), [("exponential", 2.0), ("runge-kutta", 4.0)])
+def test_the_method_is_of_its_order(method, order):
+    errors = np.array([decayed(steps, method) for steps in (48, 96, 192)])
+    np.testing.assert_allclose(np.log2(errors[:-1] / errors[1:]), order, atol=0.2)
+
+
+@pytest.mark.parametrize("step", [0.5, 1.0, 2.0])
+def test_one_exponential_step_is_exact_for_constant_flows_but_for_pade(step):
+    inputs = {"supply": np.full((3, 2), 0.7)}
+    k = np.array([0.1, 1.0])
+    found = exponential.solve(flows, {"a": jnp.ones(2)}, np.array([0.0, step]), inputs, {"k": k})
+    wanted = 0.7 / k + (1 - 0.7 / k) * np.exp(-k * step)
+    np.testing.assert_allclose(found["a"][-1], wanted, atol=1e-3)
+
+
+def test_fast_states_rest_at_their_quasi_steady_state_on_wide_steps():
+    days = np.linspace(0.0, 70.0, 11)  # steps of 7 days, losses of 5 and 50 per day
+    k = np.array([5.0, 50.0])
+    inputs = {"supply": np.full((21, 2), 0.7) * k}
+    found = exponential.solve(flows, {"a": jnp.ones(2)}, days, inputs, {"k": k})["a"]
+    assert (np.diff(np.abs(found - 0.7), axis=0) <= 1e-12).all()
+    np.testing.assert_allclose(found[-1], 0.7, atol=1e-8)
 
 
 def test_the_gradient_is_that_of_the_closed_form():
