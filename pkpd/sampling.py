@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -16,17 +16,14 @@ import numpy as np
 from scipy.optimize import minimize
 
 from pkpd import pymc_bridge
-from pkpd.likelihood.gradient import ValueAndGradient, value_and_gradient
+from pkpd.likelihood.gradient import ValueAndGradient, compiled
 from pkpd.likelihood.problem import Likelihood
 from pkpd.variation import standard
 from pkpd.variation.standard import Frame
 
 Progress = Callable[[str, float], None]
-SEARCH = 200
-"""Most evaluations spent on the start."""
-
-POLISH = 60
-"""Most evaluations of the second round."""
+SEARCH = (200, 80, 60)
+"""Most evaluations of each round of the search for the mode."""
 
 PROBE = 0.02
 """Step of the differences that give the Hessian, in standardised coordinates."""
@@ -37,10 +34,12 @@ SCALE = 1000.0
 
 @dataclass(frozen=True)
 class Drawn:
-    """Draws (DataTree with posterior and sample_stats) and the seconds each stage took."""
+    """Draws (DataTree), the seconds each stage took, and where the covariances were held."""
 
     tree: Any
     seconds: dict[str, float]
+    likelihood: Likelihood
+    reference: np.ndarray
 
 
 def _objective(likelihood: Likelihood, call: ValueAndGradient) -> Callable:
@@ -62,28 +61,38 @@ def _objective(likelihood: Likelihood, call: ValueAndGradient) -> Callable:
     return negative
 
 
-def find_frame(likelihood: Likelihood, call: ValueAndGradient, progress: Progress) -> Frame:
-    """The mode in standardised coordinates and the curvatures there.
+@dataclass(frozen=True)
+class Start:
+    """The likelihood with its covariances held at the mode, compiled, and the mode's frame."""
 
-    Two rounds: from the prior medians, then in the frame of the first round, where the search
-    sees a nearly round density and gets to the mode itself.
+    likelihood: Likelihood
+    call: ValueAndGradient
+    around: Frame
+    reference: np.ndarray
+
+
+def find_start(likelihood: Likelihood, progress: Progress) -> Start:
+    """Hold the covariances, find the mode, hold them there, and so on.
+
+    Each round searches in the frame of the round before, where the density is nearly round.
     """
-    negative = _objective(likelihood, call)
-    size = likelihood.space.size
-    seen = 0
-
-    def counted(z: np.ndarray) -> tuple[float, np.ndarray]:
-        nonlocal seen
-        seen += 1
-        progress("finding a start", min(1.0, seen / (SEARCH + POLISH + 4 * size)))
-        return negative(z)
-
+    space, size = likelihood.space, likelihood.space.size
+    hold = likelihood.holder()
+    reference = np.asarray(space.medians())
+    held = replace(likelihood, frozen=hold(reference))
+    progress("compiling the gradient", 0.0)
+    make = compiled(held)
+    progress("compiling the gradient", 1.0)
     around = Frame(np.zeros(size), np.eye(size))
-    for most in (SEARCH, POLISH):
-        mode = _mode(counted, around, most)
-        around = standard.frame(mode, _hessian(counted, mode))
-    progress("finding a start", 1.0)
-    return around
+    for number, most in enumerate(SEARCH):
+        negative = _objective(held, make(held.frozen))
+        mode = _mode(negative, around, most)
+        around = standard.frame(mode, _hessian(negative, mode))
+        progress("finding a start", (number + 1) / len(SEARCH))
+        if number + 1 < len(SEARCH):
+            reference = np.asarray(standard.to_natural(space, mode))
+            held = replace(held, frozen=hold(reference))
+    return Start(held, make(held.frozen), around, reference)
 
 
 def _mode(negative: Callable, around: Frame, most: int) -> np.ndarray:
@@ -121,14 +130,10 @@ def sample(likelihood: Likelihood, progress: Progress) -> Drawn:
     def lap(stage: str) -> None:
         seconds[stage] = time.perf_counter() - began - sum(seconds.values())
 
-    progress("compiling the gradient", 0.0)
-    call = value_and_gradient(likelihood)
-    progress("compiling the gradient", 1.0)
-    lap("compile gradient")
-    around = find_frame(likelihood, call, progress)
+    start = find_start(likelihood, progress)
     lap("find start")
-    program = pymc_bridge.program(likelihood, call, around)
+    program = pymc_bridge.program(start.likelihood, start.call, start.around)
     lap("build model")
     tree = pymc_bridge.run_chains(program, chosen, lambda share: progress("sampling", share))
     lap("sample")
-    return Drawn(tree, seconds)
+    return Drawn(tree, seconds, start.likelihood, start.reference)

@@ -30,6 +30,7 @@ from pkpd.predict.predictive import predictive
 from pkpd.predict.verdict import Contender, comparison, sentence
 from pkpd.provenance import provenance
 from pkpd.report import report as write_report
+from pkpd.report.folder import COLUMNS
 from pkpd.sampling import sample
 from pkpd.settings import Settings
 from pkpd.variation.standard import prior_draws
@@ -65,18 +66,24 @@ def _sampled(problem: Problem, progress: Progress) -> tuple[Likelihood, Posterio
         "seconds": {**seconds, **drawn.seconds},
         "mesh": [float(day) for day in likelihood.lanes.mesh],
         "mesh_error": error,
+        "reference": [float(value) for value in drawn.reference],
     }
-    return likelihood, Posterior(drawn.tree, record)
+    return drawn.likelihood, Posterior(drawn.tree, record)
 
 
 def fit(folder: Path, *, progress: Progress = silent) -> Posterior:
-    """Sample the posterior of a fit folder, and of the models it is compared with."""
+    """Sample the posterior of a fit folder, and of the models it is compared with.
+
+    Once all are there, the results of the run before go: they are of other draws.
+    """
     problem = open_fit(folder)
     _, posterior = _sampled(problem, progress)
     for model in problem.settings.compare:
         other = problem.with_model(model)
         _, rival = _sampled(other, lambda stage, share, m=model: progress(f"{m}: {stage}", share))
         rival.save(_draws(folder, model))
+    for name in ("card.json", "report.html", *COLUMNS):
+        (folder / name).unlink(missing_ok=True)
     posterior.save(folder / "draws.nc")
     return posterior
 
@@ -101,7 +108,8 @@ def _opened(folder: Path, model: str | None = None) -> tuple[Likelihood, Posteri
                 )
             ]
         )
-    return problem.likelihood(np.array(posterior.provenance["mesh"])), posterior
+    likelihood = problem.likelihood(np.array(posterior.provenance["mesh"]))
+    return likelihood.held_at(np.array(posterior.provenance["reference"])), posterior
 
 
 def diagnose(folder: Path, *, progress: Progress = silent) -> Diagnosis:
@@ -124,9 +132,9 @@ def diagnose(folder: Path, *, progress: Progress = silent) -> Diagnosis:
     )
     checks += _rival_checks(folder, settings)
     diagnosis = Diagnosis(tuple(checks))
-    write_card(folder, posterior, diagnosis, likelihood.data)
     _table(table, folder / "summary.csv")
     _table(seen, folder / "ppc.csv")
+    write_card(folder, posterior, diagnosis, likelihood.data)
     return diagnosis
 
 
@@ -160,7 +168,7 @@ def predict(folder: Path, *, progress: Progress = silent) -> pd.DataFrame:
     _table(answer.decisions, folder / "decisions.csv")
     if contenders:
         _table(comparison(contenders, asked), folder / "compare.csv")
-    else:  # one of a run before, with models compared, would be taken for this run's
+    else:  # one from when models were compared would be taken for this answer's
         (folder / "compare.csv").unlink(missing_ok=True)
     update_card(
         folder,

@@ -48,7 +48,11 @@ def read_card(
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        fault = Fault(str(path), "no such file", "Write a data card: fits/data/ox40_trials/card.toml shows one.")
+        fault = Fault(
+            str(path),
+            "no such file",
+            "Write a data card: fits/data/ox40_trials/card.toml shows one.",
+        )
         return Card({}, (), ()), [fault]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         return Card({}, (), ()), [Fault(path.name, f"not TOML ({error})", "Mend the syntax.")]

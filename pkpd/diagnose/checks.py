@@ -56,12 +56,18 @@ def _worst(tree: Any, measure: Callable, least: bool) -> tuple[float, str]:
     """The worst value of an ArviZ measure over all scalars, and which scalar has it."""
     found = measure(tree)
     values = {
-        f"{name}{list(index) if value.ndim else ''}": float(value.values[index])
+        _label(name, value, index): float(value.values[index])
         for name, value in found.data_vars.items()
         for index in np.ndindex(value.shape)
     }
     name = (min if least else max)(values, key=lambda key: values[key])
     return values[name], name
+
+
+def _label(name: str, value: Any, index: tuple[int, ...]) -> str:
+    """A scalar's name as summary.csv writes it: `ec50[amlitelimab]`."""
+    at = [str(value[dim].values[k]) for dim, k in zip(value.dims, index, strict=True)]
+    return f"{name}[{', '.join(at)}]" if at else name
 
 
 def sampling_checks(tree: Any, demands: Demands, max_treedepth: int) -> list[Check]:

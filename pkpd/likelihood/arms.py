@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import jax
@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from pkpd.likelihood import blocks, entered, gaussian, randomised, trajectories
+from pkpd.likelihood import blocks, entered, frozen, gaussian, randomised, trajectories
 from pkpd.likelihood.blocks import Moments
+from pkpd.likelihood.frozen import Frozen
 from pkpd.likelihood.summaries import Summaries
 from pkpd.likelihood.trajectories import Lanes
 from pkpd.model import Model
@@ -63,11 +64,21 @@ def moments(values: Mapping[str, Array], s: Summaries, found: Paths, lanes: Lane
     )
 
 
-def of_study(values: Mapping[str, Array], s: Summaries, found: Paths, lanes: Lanes) -> Array:
-    """Log-likelihood of each arm of a study; an entered study's given its first visit."""
-    expected, covariance = blocks.transformed(
-        s, moments(values, s, found, lanes), s.n, values["level_sd"]
-    )
+def of_study(
+    values: Mapping[str, Array],
+    s: Summaries,
+    found: Paths,
+    lanes: Lanes,
+    held: Frozen | None = None,
+) -> Array:
+    """Log-likelihood of each arm of a study; an entered study's given its first visit.
+
+    With `held`, the covariance stays what it was there and only the means are computed.
+    """
+    made = moments(values, s, found, lanes)
+    if held is not None:
+        return frozen.log_density(s, made.mean, held)
+    expected, covariance = blocks.transformed(s, made, s.n, values["level_sd"])
     residual = jnp.asarray(s.observed) - expected
     posted = jnp.asarray(s.posted)
     whole = gaussian.masked(residual, covariance, posted)
@@ -80,11 +91,34 @@ def of_study(values: Mapping[str, Array], s: Summaries, found: Paths, lanes: Lan
 
 
 def log_likelihood(
-    model: Model, values: Mapping[str, Array], lanes: Lanes, studies: tuple[Summaries, ...]
+    model: Model,
+    values: Mapping[str, Array],
+    lanes: Lanes,
+    studies: tuple[Summaries, ...],
+    held: tuple[Frozen, ...] | None = None,
 ) -> Float[Array, " arms"]:
     """One value an arm, in the order of the studies and their arms."""
     found = paths(model, values, lanes)
-    return jnp.concatenate([of_study(values, s, found, lanes) for s in studies])
+    each = held or (None,) * len(studies)
+    pairs = zip(studies, each, strict=True)
+    return jnp.concatenate([of_study(values, s, found, lanes, at) for s, at in pairs])
+
+
+def holder(
+    model: Model, lanes: Lanes, studies: tuple[Summaries, ...]
+) -> Callable[[Mapping[str, Array]], tuple[Frozen, ...]]:
+    """Compiled: values -> the covariances of every study, held there."""
+
+    @jax.jit
+    def made(values: Mapping[str, Array]) -> tuple[tuple[Array, Array], ...]:
+        found = paths(model, values, lanes)
+        each = (moments(values, s, found, lanes) for s in studies)
+        return tuple((m.mean, m.covariance) for m in each)
+
+    def hold(values: Mapping[str, Array]) -> tuple[Frozen, ...]:
+        return frozen.freeze_all(studies, tuple(Moments(*m) for m in made(values)), values)
+
+    return hold
 
 
 def arm_names(studies: tuple[Summaries, ...]) -> np.ndarray:

@@ -63,6 +63,21 @@ def same_visit(blocks: Float[Array, "A T K K"]) -> Float[Array, "A F F"]:
     return wide.reshape(arms, visits * columns, visits * columns)
 
 
+def _safe(kinds: dict[str, np.ndarray], mean: Array) -> tuple[Array, Array]:
+    """Concentrations and shares among the features, harmless numbers elsewhere."""
+    level = jnp.where(kinds["level"], jnp.maximum(mean, 1e-9), 1.0)
+    share = jnp.where(kinds["count"], jnp.clip(mean, 0.0, 1.0), 0.5)
+    return level, share
+
+
+def on_scale(s: Summaries, mean: Float[Array, "A F"], n: Array | np.ndarray) -> Float[Array, "A F"]:
+    """Expected features on the scale of `Summaries.observed`, to first order."""
+    kinds = s.kinds()
+    level, share = _safe(kinds, mean)
+    counts = anscombe(share, n[:, None])
+    return jnp.where(kinds["change"], mean, jnp.where(kinds["level"], jnp.log(level), counts))
+
+
 def transformed(
     s: Summaries, moments: Moments, n: Array | np.ndarray, level_sd: Array | float
 ) -> tuple[Float[Array, "A F"], Float[Array, "A F F"]]:
@@ -74,11 +89,8 @@ def transformed(
     kinds = s.kinds()
     mean = moments.mean
     size = n[:, None]
-    level = jnp.where(kinds["level"], jnp.maximum(mean, 1e-9), 1.0)
-    share = jnp.where(kinds["count"], jnp.clip(mean, 0.0, 1.0), 0.5)
-    expected = jnp.where(
-        kinds["change"], mean, jnp.where(kinds["level"], jnp.log(level), anscombe(share, size))
-    )
+    level, share = _safe(kinds, mean)
+    expected = on_scale(s, mean, n)
     scale = jnp.where(
         kinds["change"], 1.0, jnp.where(kinds["level"], 1 / level, anscombe_slope(share, size))
     )

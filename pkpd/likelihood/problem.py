@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from pkpd.data.arms import ArmData
 from pkpd.likelihood import arms, collect
 from pkpd.likelihood import runs as histories
+from pkpd.likelihood.frozen import Frozen
 from pkpd.likelihood.summaries import Summaries
 from pkpd.likelihood.trajectories import Lanes
 from pkpd.mechanism import mesh as meshes
@@ -37,10 +38,20 @@ class Likelihood:
     space: Space
     lanes: Lanes
     studies: tuple[Summaries, ...]
+    frozen: tuple[Frozen, ...] | None = None
+
+    def held_at(self, flat: Float[Array, " size"]) -> Likelihood:
+        """The same likelihood with every arm's covariance held at a flat natural-scale vector."""
+        return replace(self, frozen=self.holder()(flat))
+
+    def holder(self) -> Callable[[Float[Array, " size"]], tuple[Frozen, ...]]:
+        """Compiled: a flat natural-scale vector -> covariances held there."""
+        hold = arms.holder(self.disease, self.lanes, self.studies)
+        return lambda flat: hold(self.space.unpack(jnp.asarray(flat)))
 
     def by_arm(self, values: Mapping[str, Array]) -> Float[Array, " arms"]:
         """Log-likelihood of each arm, named by `arm_names`."""
-        return arms.log_likelihood(self.disease, values, self.lanes, self.studies)
+        return arms.log_likelihood(self.disease, values, self.lanes, self.studies, self.frozen)
 
     def log_likelihood(self, flat: Float[Array, " size"]) -> Float[Array, ""]:
         """Log-likelihood at a flat vector of the space."""

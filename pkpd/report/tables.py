@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import pandas as pd
 
@@ -148,7 +149,7 @@ def by_question(compare: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Give back the comparisons of each drug, induction, endpoint, week and estimand."""
     keys = ["drug", "induction", "endpoint", "week", "estimand"]
     return [
-        (question_words(*key), rows)
+        (question_words(*cast(tuple[str, str, str, float, str], key)), rows)
         for key, rows in compare.groupby(keys, sort=False, dropna=False)
     ]
 
