@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize
 
@@ -90,7 +91,7 @@ def find_start(likelihood: Likelihood, progress: Progress) -> Start:
         around = standard.frame(mode, _hessian(negative, mode))
         progress("finding a start", (number + 1) / len(SEARCH))
         if number + 1 < len(SEARCH):
-            reference = np.asarray(standard.to_natural(space, mode))
+            reference = np.asarray(standard.to_natural(space, jnp.asarray(mode)))
             held = replace(held, frozen=hold(reference))
     return Start(held, make(held.frozen), around, reference)
 

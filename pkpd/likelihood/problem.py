@@ -40,11 +40,11 @@ class Likelihood:
     studies: tuple[Summaries, ...]
     frozen: tuple[Frozen, ...] | None = None
 
-    def held_at(self, flat: Float[Array, " size"]) -> Likelihood:
+    def held_at(self, flat: Float[Array | np.ndarray, " size"]) -> Likelihood:
         """The same likelihood with every arm's covariance held at a flat natural-scale vector."""
         return replace(self, frozen=self.holder()(flat))
 
-    def holder(self) -> Callable[[Float[Array, " size"]], tuple[Frozen, ...]]:
+    def holder(self) -> Callable[[Float[Array | np.ndarray, " size"]], tuple[Frozen, ...]]:
         """Compiled: a flat natural-scale vector -> covariances held there."""
         hold = arms.holder(self.disease, self.lanes, self.studies)
         return lambda flat: hold(self.space.unpack(jnp.asarray(flat)))

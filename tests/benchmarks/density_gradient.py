@@ -1,4 +1,4 @@
-"""One log-likelihood with its gradient, as the sampler calls it."""
+"""One log-likelihood with its gradient, as the sampler calls it: covariances are held."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pkpd.likelihood.problem import Likelihood
 def density_gradient(fit: Likelihood, repeats: int) -> Row:
     """In pieces, against JAX's gradient of the whole as one program."""
     flat = np.asarray(fit.space.medians())
-    ours = value_and_gradient(fit)
-    whole = jax.jit(jax.value_and_grad(fit.log_likelihood)).lower(flat).compile()
+    held = fit.held_at(flat)
+    ours = value_and_gradient(held)
+    whole = jax.jit(jax.value_and_grad(held.log_likelihood)).lower(flat).compile()
     value, slope = ours(flat)
     wanted, wanted_slope = (np.asarray(part) for part in whole(flat))
     off = np.abs(slope - wanted_slope).max() / np.abs(wanted_slope).max()

@@ -11,14 +11,14 @@ import argparse
 import json
 from dataclasses import asdict
 
-import pkpd  # noqa: F401, I001 - sets float64 before JAX is imported
-
 from density_gradient import density_gradient
 from fit import course, opened
 from rich.console import Console
 from rich.table import Table
 from solving import solving
 from timing import Row
+
+import pkpd  # noqa: F401, I001 - sets float64 before JAX is imported
 
 
 def measured(quick: bool) -> list[Row]:

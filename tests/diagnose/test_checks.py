@@ -39,7 +39,7 @@ def test_one_divergence_is_counted_and_nothing_else_is_missed(tree_of):
 
 def test_the_worst_number_is_named_with_its_place(tree_of):
     found = next(c for c in missed(tree_of(shift=1.0)) if "R-hat" in c.check)
-    assert "gamma_trial[0]" in found.check and found.value > 1.01
+    assert "gamma_trial[one]" in found.check and found.value > 1.01
 
 
 def test_demands_are_those_of_the_fit(tree_of):

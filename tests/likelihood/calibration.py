@@ -1,4 +1,4 @@
-"""Scores of simulated data at the truth: is the likelihood as sure as it has a right to be?
+"""Scores of simulated data at the truth: whether the likelihood is as sure as it may be.
 
 Of a right likelihood the score (its gradient at the truth, here in standardised coordinates) has
 mean 0 over data sets, and its covariance is the information. A ratio of score variance to

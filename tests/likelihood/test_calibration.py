@@ -1,8 +1,8 @@
 """Calibration of the likelihood on data simulated from itself.
 
-What the means say is calibrated. What the normal distribution reads in the scatter of the
-statistics (the covariance's own dependence on parameters) is less sure than it claims: bounds
-here are what was measured, and docs/benchmarks.md is not the place to look for them.
+What the means say is calibrated: fits sample that part, with covariances held at a reference
+(`pkpd/likelihood/frozen.py`). What the normal distribution reads besides in the scatter of the
+statistics, through the covariance's own dependence on parameters, is less sure than it claims.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def test_simulated_likelihoods_are_data_sets_of_this_kind(small, at):
 
 @pytest.mark.recovery
 def test_all_of_the_data_with_sixteen_patients():
-    """400 data sets: means calibrated; the whole 1.6 times too sure on average, as measured."""
+    """400 data sets: means calibrated; the whole, 1.6 times too sure when measured, is not."""
     settings, data, disease, pk = whole_fit(16)
     fit = likelihood(settings, data, disease, pk, 7.0)
     found = calibration.scores(fit, calibration.truth(fit.space), 400, seed=1)

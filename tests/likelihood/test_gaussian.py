@@ -78,6 +78,7 @@ def test_the_gradient_is_that_of_finite_differences(size):
 def test_the_inverse_by_halves_is_the_inverse(size):
     factor = np.linalg.cholesky(some(2, size, 6)[1])
     np.testing.assert_allclose(
-        gaussian.inverse_factor(jnp.asarray(factor)) @ factor, np.eye(size)[None] * np.ones((2, 1, 1)),
+        gaussian.inverse_factor(jnp.asarray(factor)) @ factor,
+        np.broadcast_to(np.eye(size), (2, size, size)),
         atol=1e-10,
     )  # fmt: skip

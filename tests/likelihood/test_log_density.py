@@ -70,6 +70,17 @@ def test_solved_tightly_by_the_models_own_rule_it_is_so_to_four_digits(
     assert abs(found - wanted) < 1e-4 * size
 
 
+def test_with_covariances_held_it_is_the_one_written_out_again(small, points, named, written):
+    """Held at the prior medians; scored there and elsewhere."""
+    other = replace(small, disease=replace(small.disease, turnover=None)).tight(32)
+    with quick_compile():
+        held = other.held_at(points["medians"])
+        program = jax.jit(held.by_arm).lower(named["medians"]).compile()
+    np.testing.assert_allclose(program(named["medians"]), written["medians"], atol=1e-4)
+    wanted = written_out.by_arm(small, named["random"], named["medians"])
+    np.testing.assert_allclose(program(named["random"]), wanted, rtol=1e-6, atol=1e-4)
+
+
 def test_the_log_density_is_the_prior_and_the_likelihood(small, named, written, tight, monkeypatch):
     monkeypatch.setattr(type(small), "by_arm", lambda self, values: tight(values))
     values = named["medians"]

@@ -360,8 +360,8 @@ def entered(values, s, a, path, easi, clear):
     return names, places, mean, covariance
 
 
-def by_arm(likelihood, values):
-    """Log-likelihood of every arm, in the package's order."""
+def moments(likelihood, values):
+    """(study, arm, names, places, mean, covariance) of every arm, before transformation."""
     values = {name: np.asarray(value) for name, value in values.items()}
     people = patients(likelihood)
     days = np.unique(np.concatenate([[0.0], *[s.weeks * 7.0 for s in likelihood.studies]]))
@@ -374,16 +374,34 @@ def by_arm(likelihood, values):
                 effect(values, "iga_easi", likelihood.lanes.trial[k])
             )
             make = entered if s.entered else randomised
-            names, places, mean, covariance = make(
-                values, s, a, [part[at] for part in paths[k]], people.easi[k], clear
-            )
-            mean, covariance = transform(s, a, names, mean, covariance, values["level_sd"])
-            observed = s.observed[a][s.posted[a]]
-            whole = stats.multivariate_normal(mean, covariance).logpdf(observed)
-            if s.entered:
-                first = [f for f, (t, _) in enumerate(places) if t == 0]
-                whole -= stats.multivariate_normal(
-                    mean[first], covariance[np.ix_(first, first)]
-                ).logpdf(observed[first])
-            found.append(whole)
+            path = [part[at] for part in paths[k]]
+            found.append((s, a, *make(values, s, a, path, people.easi[k], clear)))
+    return found
+
+
+def plain(s, a, names, mean):
+    """Expected features on the fitted scale, to first order."""
+    return transform(s, a, names, mean, np.zeros((len(names), len(names))), 0.0)[0]
+
+
+def by_arm(likelihood, values, reference=None):
+    """Log-likelihood of every arm, in the package's order.
+
+    With a `reference`, covariances and the second-order part of means are those found there.
+    """
+    here = moments(likelihood, values)
+    there = here if reference is None else moments(likelihood, reference)
+    level_sd = float((values if reference is None else reference)["level_sd"])
+    found = []
+    for (s, a, names, places, mean, _), (*_, other, covariance) in zip(here, there, strict=True):
+        expected, covariance = transform(s, a, names, other, covariance, level_sd)
+        expected = expected - plain(s, a, names, other) + plain(s, a, names, mean)
+        observed = s.observed[a][s.posted[a]]
+        whole = stats.multivariate_normal(expected, covariance).logpdf(observed)
+        if s.entered:
+            first = [f for f, (t, _) in enumerate(places) if t == 0]
+            whole -= stats.multivariate_normal(
+                expected[first], covariance[np.ix_(first, first)]
+            ).logpdf(observed[first])
+        found.append(whole)
     return np.array(found)
