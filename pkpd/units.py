@@ -96,6 +96,12 @@ def _registry() -> pint.UnitRegistry:
     return registry
 
 
+# What Pint raises at text that is no unit: of its own, and of the arithmetic it tries, as in "0/0".
+_UNREADABLE = (
+    pint.PintError, ArithmeticError, ValueError, TypeError, AttributeError, TokenError, SyntaxError,
+)  # fmt: skip
+
+
 def _parsed(text: str) -> pint.Unit:
     plain = text.strip().replace("%", "percent")
     plain = re.sub(r"patient[- ]years?", "patient_year", plain)
@@ -103,7 +109,7 @@ def _parsed(text: str) -> pint.Unit:
         raise UnitError(_unknown(text))
     try:
         return _registry().parse_units(plain)
-    except (pint.PintError, ValueError, TypeError, AttributeError, TokenError, SyntaxError):
+    except _UNREADABLE:
         raise UnitError(_unknown(text)) from None
 
 

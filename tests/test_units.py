@@ -63,6 +63,11 @@ def test_any_text_is_a_unit_or_a_unit_error(text):
         assert "Known units" in str(error) or "not of one kind" in str(error)
 
 
+def test_arithmetic_that_fails_is_no_unit():
+    with pytest.raises(UnitError, match="'0/0' is not known"):
+        convert(1.0, "0/0", "mg/L")
+
+
 @pytest.mark.parametrize("unit", known_units())
 def test_every_unit_named_in_a_message_is_understood(unit):
     assert convert(2.0, unit, unit) == 2.0

@@ -37,7 +37,8 @@ def leave_out(log_likelihood: Float[np.ndarray, "draws arms"]) -> LeaveOut:
     """PSIS-LOO of each arm from its log-likelihood at every draw."""
     elpd, ks = [], []
     for arm in log_likelihood.T:
-        weights, k = cast(tuple[np.ndarray, float], array_stats.psislw(-arm))
+        # ArviZ takes the log-likelihood and negates it itself: the log ratio of leaving out.
+        weights, k = cast(tuple[np.ndarray, float], array_stats.psislw(arm))
         elpd.append(float(np.logaddexp.reduce(arm + weights) - np.logaddexp.reduce(weights)))
         ks.append(float(k))
     return LeaveOut(np.array(elpd), np.array(ks))

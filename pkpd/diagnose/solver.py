@@ -53,5 +53,5 @@ def prove(
     shift = float(np.abs(ratio - ratio.mean()).max())
     if np.ptp(ratio) < 1e-9:
         return SolverProof(0.0, shift)
-    _, k = array_stats.psislw(ratio - ratio.max())
+    _, k = array_stats.psislw(ratio.max() - ratio)  # ArviZ negates what it is given
     return SolverProof(float(k), shift)

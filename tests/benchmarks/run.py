@@ -15,17 +15,15 @@ from density_gradient import density_gradient
 from fit import course, opened
 from rich.console import Console
 from rich.table import Table
-from solving import solving
+from solving import QUICK_TOLERANCES, TOLERANCES, solving
 from timing import Row
-
-import pkpd  # noqa: F401, I001 - sets float64 before JAX is imported
 
 
 def measured(quick: bool) -> list[Row]:
     """All rows."""
     repeats = 2 if quick else 15
     fit = opened(quick)
-    rows = solving(fit.disease, course(fit), repeats)
+    rows = solving(fit.disease, course(fit), repeats, QUICK_TOLERANCES if quick else TOLERANCES)
     if not quick:
         rows.append(density_gradient(fit, repeats))
     return rows

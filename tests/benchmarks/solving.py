@@ -21,6 +21,7 @@ from pkpd.mechanism import exponential, fixed
 from pkpd.model import Model
 
 TOLERANCES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6)
+QUICK_TOLERANCES = (3e-4,)
 MOST_STEPS = 4096
 FLOOR = 1e-4
 
@@ -94,16 +95,20 @@ def _gradient_error(found: dict, wanted: dict) -> float:
     )
 
 
-def tuned(make: Callable, p: dict, off: Callable, target: float) -> tuple[float, Callable]:
+def tuned(
+    make: Callable, p: dict, off: Callable, target: float, tolerances: tuple[float, ...]
+) -> tuple[float, Callable]:
     """The loosest tolerance with an error within `target`, and its call; the tightest if none."""
-    for tolerance in TOLERANCES:
+    for tolerance in tolerances:
         rival = make(tolerance)
         if off(rival(p)) <= target:
             break
     return tolerance, rival
 
 
-def solving(model: Model, made: Course, repeats: int) -> list[Row]:
+def solving(
+    model: Model, made: Course, repeats: int, tolerances: tuple[float, ...] = TOLERANCES
+) -> list[Row]:
     """Rows for the forward solve and for the gradient, the rival tuned for each."""
     p = {name: jnp.asarray(value) for name, value in made.p.items()}
     tight, ours = reference(model, made), on_mesh(model, made.days, made.level, made.visits)
@@ -118,7 +123,9 @@ def solving(model: Model, made: Course, repeats: int) -> list[Row]:
         error = difference(mine(p), wanted)
         tolerance, rival = tuned(
             lambda tolerance, change=change: change(adaptive(model, made, tolerance)),
-            p, lambda found, wanted=wanted, off=difference: off(found, wanted), error,
+            p, lambda found, wanted=wanted, off=difference: off(found, wanted),
+            error,
+            tolerances,
         )  # fmt: skip
         accuracy = (
             f"{kind} against a tight solve: ours {error:.1e}, "

@@ -25,7 +25,7 @@ def run(*words):
 
 def test_help_says_what_is_measured():
     done = run("--help")
-    assert done.returncode == 0 and "--json" in done.stdout and "CPU seconds" in done.stdout
+    assert done.returncode == 0 and "--json" in done.stdout and "--quick" in done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -80,23 +80,6 @@ def truth(space):
     return np.asarray(standard.to_standard(space, space.pack(values)))
 
 
-def compiled(likelihood):
-    """Log-likelihood and gradient as one program of (flat, observed, share seen by study)."""
-
-    def log_likelihood(flat, observed, seen):
-        studies = tuple(
-            replace(s, observed=shown, share_seen=share)
-            for s, shown, share in zip(likelihood.studies, observed, seen, strict=True)
-        )
-        return replace(likelihood, studies=studies).log_likelihood(flat)
-
-    shown = tuple(s.observed for s in likelihood.studies)
-    seen = tuple(s.share_seen for s in likelihood.studies)
-    with quick_compile():
-        program = jax.jit(jax.value_and_grad(log_likelihood))
-        return program.lower(np.asarray(likelihood.space.medians()), shown, seen).compile()
-
-
 def data_sets(likelihood, z, count, seed):
     """Observed features and share seen of every study, `count` of each: as `predict.posted` does.
 

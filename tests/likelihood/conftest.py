@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import calibration
+import jax
 import numpy as np
 import pytest
-from small_fit import small_likelihood
+from small_fit import quick_compile, small_likelihood
 
 from pkpd.variation import standard
 
@@ -26,12 +29,23 @@ def points(small):
 
 
 @pytest.fixture(scope="session")
-def compiled(small):
-    """Log-likelihood and gradient as one program of (flat, observed, share seen by study)."""
-    return calibration.compiled(small)
+def held(small):
+    """The likelihood as it is sampled: covariances held, here at a sensible truth."""
+    truth = standard.to_natural(small.space, calibration.truth(small.space))
+    with quick_compile():
+        return small.held_at(truth)
 
 
 @pytest.fixture(scope="session")
-def posted(small):
-    """Observed features and the share behind each mean, by study: what `compiled` takes."""
-    return tuple(s.observed for s in small.studies), tuple(s.share_seen for s in small.studies)
+def compiled(held):
+    """Log-likelihood and gradient as one program of (flat, observed, what is held)."""
+
+    def log_likelihood(flat, observed, frozen):
+        pairs = zip(held.studies, observed, strict=True)
+        studies = tuple(replace(s, observed=shown) for s, shown in pairs)
+        return replace(held, studies=studies, frozen=frozen).log_likelihood(flat)
+
+    posted = tuple(s.observed for s in held.studies)
+    with quick_compile():
+        program = jax.jit(jax.value_and_grad(log_likelihood))
+        return program.lower(np.asarray(held.space.medians()), posted, held.frozen).compile()

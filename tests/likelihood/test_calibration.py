@@ -8,6 +8,8 @@ statistics, through the covariance's own dependence on parameters, is less sure 
 from __future__ import annotations
 
 import calibration
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from small_fit import whole_fit
@@ -29,16 +31,20 @@ def found(small, at):
     return calibration.scores(small, at, SETS, seed=1)
 
 
-def test_scores_are_gradients_of_the_likelihood(small, at, compiled, found):
-    """Of the first simulated data set, through the compiled gradient."""
-    observed, seen = calibration.data_sets(small, at, SETS, seed=1)
-    flat = np.asarray(standard.to_natural(small.space, at))
-    first = tuple(part[0] for part in observed), tuple(part[0] for part in seen)
-    gradient = np.asarray(compiled(flat, *first)[1])
-    step = 1e-6
-    stretch = [np.asarray(standard.to_natural(small.space, at + sign * step)) for sign in (1, -1)]
-    wanted = gradient * (stretch[0] - stretch[1]) / (2 * step)
-    np.testing.assert_allclose(found.whole[0], wanted, atol=1e-3 * np.abs(wanted).max())
+def test_scores_through_the_means_are_gradients_with_covariances_held(
+    small, held, at, compiled, found
+):
+    """Over data sets; what was held moves with the share of patients seen, which hardly matters."""
+    observed, _ = calibration.data_sets(small, at, SETS, seed=1)
+    flat, pull = jax.vjp(lambda z: standard.to_natural(small.space, z), jnp.asarray(at))
+    gradients = [
+        pull(compiled(np.asarray(flat), tuple(part[k] for part in observed), held.frozen)[1])[0]
+        for k in range(40)
+    ]
+    directions = found.directions(3.0)
+    ours, theirs = np.array(gradients) @ directions, found.of_means[:40] @ directions
+    alike = [np.corrcoef(one, other)[0, 1] for one, other in zip(ours.T, theirs.T, strict=True)]
+    assert min(alike) > 0.9
 
 
 def mean_in_errors(score):

@@ -384,16 +384,14 @@ def plain(s, a, names, mean):
     return transform(s, a, names, mean, np.zeros((len(names), len(names))), 0.0)[0]
 
 
-def by_arm(likelihood, values, reference=None):
-    """Log-likelihood of every arm, in the package's order.
+def by_arm(here, level_sd, reference=None):
+    """Log-likelihood of every arm from its `moments`, in the package's order.
 
-    With a `reference`, covariances and the second-order part of means are those found there.
+    With moments at a `reference`, covariances and the second-order part of means are theirs.
     """
-    here = moments(likelihood, values)
-    there = here if reference is None else moments(likelihood, reference)
-    level_sd = float((values if reference is None else reference)["level_sd"])
     found = []
-    for (s, a, names, places, mean, _), (*_, other, covariance) in zip(here, there, strict=True):
+    for (s, a, names, places, mean, _), held in zip(here, reference or here, strict=True):
+        *_, other, covariance = held
         expected, covariance = transform(s, a, names, other, covariance, level_sd)
         expected = expected - plain(s, a, names, other) + plain(s, a, names, mean)
         observed = s.observed[a][s.posted[a]]
