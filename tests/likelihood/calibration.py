@@ -102,6 +102,14 @@ def data_sets(likelihood, z, count, seed):
     return observed, seen
 
 
+def usual(likelihood, seen):
+    """The likelihood with the mean share behind each statistic of simulated data."""
+    pairs = zip(likelihood.studies, seen, strict=True)
+    return replace(
+        likelihood, studies=tuple(replace(s, share_seen=part.mean(axis=0)) for s, part in pairs)
+    )
+
+
 def slopes(likelihood, z):
     """Expected features and covariance of each study at z, and their derivatives, last axis z."""
 
@@ -129,13 +137,10 @@ def slopes(likelihood, z):
 def scores(likelihood, z, count, seed):
     """Scores and information of simulated data, added over all arms."""
     observed, seen = data_sets(likelihood, z, count, seed)
-    usual = tuple(
-        replace(s, share_seen=share.mean(axis=0))
-        for s, share in zip(likelihood.studies, seen, strict=True)
-    )
-    here, moved = slopes(replace(likelihood, studies=usual), z)
+    made = usual(likelihood, seen)
+    here, moved = slopes(made, z)
     total = None
-    for k, s in enumerate(usual):
+    for k, s in enumerate(made.studies):
         width = len(s.columns)
         change = np.tile(s.columns, len(s.weeks)) == "EASI_PCHG"
         scale = np.where(change, np.repeat(s.share_seen / seen[k], width, axis=-1), 1.0)

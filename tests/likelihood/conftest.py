@@ -29,11 +29,17 @@ def points(small):
 
 
 @pytest.fixture(scope="session")
-def held(small):
-    """The likelihood as it is sampled: covariances held, here at a sensible truth."""
+def sets(small):
+    """Simulated data sets at a sensible truth: observed features and shares seen, by study."""
+    return calibration.data_sets(small, calibration.truth(small.space), 200, seed=1)
+
+
+@pytest.fixture(scope="session")
+def held(small, sets):
+    """The likelihood as it is sampled: covariances held, at that truth and its usual shares."""
     truth = standard.to_natural(small.space, calibration.truth(small.space))
     with quick_compile():
-        return small.held_at(truth)
+        return calibration.usual(small, sets[1]).held_at(truth)
 
 
 @pytest.fixture(scope="session")
