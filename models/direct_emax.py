@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from pkpd.model import Model, Named, Parameter, Source, net
-from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal
+from pkpd.variation.prior import LogitNormal, LogNormal
 
 _OURS = "this package, models/direct_emax.py"
 _WEAK = Source(_OURS, "wide prior of ours")
@@ -51,7 +51,7 @@ model = Model(
             _WEAK,
             per="drug",
             prior=LogNormal(2.0, 1.0),
-            between=HalfNormal(0.5),
+            between=LogNormal(0.5, 0.4),
         ),
         Parameter(
             "imax",
@@ -79,8 +79,8 @@ model = Model(
             "steepness from the blocked drive to lesions",
             _WEAK,
             prior=LogNormal(1.0, 0.7),
-            between=HalfNormal(1.0),
-            between_trials=HalfNormal(0.3),
+            between=LogNormal(0.7, 0.4),
+            between_trials=LogNormal(0.2, 0.5),
         ),
         Parameter(
             "placebo",
@@ -89,17 +89,20 @@ model = Model(
             "fall of log EASI drive on placebo in the long run",
             Source(_OURS, "observed-case change on placebo about -30 %"),
             prior=LogNormal(0.3, 0.7),
-            between=HalfNormal(1.5),
-            between_trials=HalfNormal(0.3),
+            between=LogNormal(1.0, 0.4),
+            between_trials=LogNormal(0.2, 0.5),
         ),
         Parameter(
             "kp",
             0.0416,
             "1/day",
             "rate of the placebo response",
-            Source("Serrano 2026, doi:10.1002/psp4.70150", "0.291 /week, variance 0.138"),
+            Source(
+                "Serrano 2026, doi:10.1002/psp4.70150",
+                "0.291 /week, between-trial variance 0.138 on its log",
+            ),
             prior=LogNormal(0.0416, 0.5),
-            between_trials=HalfNormal(0.5),
+            between_trials=LogNormal(0.37, 0.15),
         ),
     ),
     assumptions=("No state outlives the antibody at the effect site.",),

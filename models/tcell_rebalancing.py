@@ -7,18 +7,21 @@ from typing import Any
 import jax.numpy as jnp
 
 from pkpd.model import Model, Named, Parameter, Source, net
-from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal
+from pkpd.variation.prior import LogitNormal, LogNormal
 
 _OURS = "this package, models/tcell_rebalancing.py"
-_HALF_LIFE = Source(_OURS, "effector half-life days to 2 weeks, memory 15 to 60 d: recalled ranges")
+_HALF_LIFE = Source(
+    _OURS,
+    "recalled half-lives, held as the prior's central 95 %: effector cells 3.5 d to 2 weeks, "
+    "memory 15 to 60 d, memory Treg 8 to 60 d",
+)
 _WEAK = Source(_OURS, "wide prior of ours: human OX40+ T-cell time courses are not public")
 
 
 def turnover(t: Any, x: Named, p: Named, u: Named) -> dict[str, tuple[Any, Any]]:
     """Production and loss per day; states relative to the untreated steady state, 1 at time 0."""
     occupancy = u["concentration"] / (u["concentration"] + p["ec50"])
-    placebo = p["placebo"] * (1 - jnp.exp(-p["kp"] * t))
-    drive = jnp.exp(p["gamma"] * jnp.log(x["effector"] / x["regulatory"]) - placebo)
+    drive = jnp.exp(p["gamma"] * jnp.log(x["effector"] / x["regulatory"]))
     return {
         "effector": (
             p["ke"] * x["memory"] * (1 - p["imax"] * occupancy),
@@ -37,8 +40,9 @@ def initial(p: Named) -> dict[str, Any]:
 
 
 def outputs(x: Named, p: Named) -> dict[str, Any]:
-    """EASI relative to the patient's own baseline."""
-    return {"easi_ratio": x["lesions"]}
+    """EASI relative to the patient's own baseline; `t` enters through the placebo response."""
+    placebo = p["placebo"] * (1 - jnp.exp(-p["kp"] * x["t"]))
+    return {"easi_ratio": x["lesions"] * jnp.exp(-placebo)}
 
 
 model = Model(
@@ -66,7 +70,7 @@ model = Model(
             _WEAK,
             per="drug",
             prior=LogNormal(2.0, 1.0),
-            between=HalfNormal(0.5),
+            between=LogNormal(0.5, 0.4),
         ),
         Parameter(
             "imax",
@@ -98,7 +102,7 @@ model = Model(
             prior=LogNormal(0.5, 0.7),
         ),
         Parameter(
-            "ke", 0.1, "1/day", "turnover of effector cells", _HALF_LIFE, prior=LogNormal(0.1, 0.5)
+            "ke", 0.1, "1/day", "turnover of effector cells", _HALF_LIFE, prior=LogNormal(0.1, 0.35)
         ),
         Parameter(
             "km",
@@ -106,7 +110,7 @@ model = Model(
             "1/day",
             "turnover of memory cells",
             _HALF_LIFE,
-            prior=LogNormal(0.023, 0.5),
+            prior=LogNormal(0.023, 0.35),
         ),
         Parameter(
             "phi",
@@ -119,11 +123,11 @@ model = Model(
         ),
         Parameter(
             "kr",
-            0.03,
+            0.0316,
             "1/day",
             "turnover of regulatory cells",
-            Source(_OURS, "memory Treg half-life 8 to 60 d: recalled range"),
-            prior=LogNormal(0.03, 0.6),
+            _HALF_LIFE,
+            prior=LogNormal(0.0316, 0.51),
         ),
         Parameter(
             "gamma",
@@ -132,8 +136,8 @@ model = Model(
             "steepness from effector/regulatory ratio to lesions",
             _WEAK,
             prior=LogNormal(1.0, 0.7),
-            between=HalfNormal(1.0),
-            between_trials=HalfNormal(0.3),
+            between=LogNormal(0.7, 0.4),
+            between_trials=LogNormal(0.2, 0.5),
         ),
         Parameter(
             "ks",
@@ -145,7 +149,8 @@ model = Model(
                 "skin barrier 0.202 /week; doubled for two stages in series",
             ),
             prior=LogNormal(0.06, 0.5),
-            between=HalfNormal(1.0),
+            between=LogNormal(0.7, 0.4),
+            between_trials=LogNormal(0.3, 0.4),
         ),
         Parameter(
             "placebo",
@@ -154,21 +159,24 @@ model = Model(
             "fall of log EASI drive on placebo in the long run",
             Source(_OURS, "observed-case change on placebo about -30 %"),
             prior=LogNormal(0.3, 0.7),
-            between=HalfNormal(1.5),
-            between_trials=HalfNormal(0.3),
+            between=LogNormal(1.0, 0.4),
+            between_trials=LogNormal(0.2, 0.5),
         ),
         Parameter(
             "kp",
             0.0416,
             "1/day",
             "rate of the placebo response",
-            Source("Serrano 2026, doi:10.1002/psp4.70150", "0.291 /week, variance 0.138"),
+            Source(
+                "Serrano 2026, doi:10.1002/psp4.70150",
+                "0.291 /week, between-trial variance 0.138 on its log",
+            ),
             prior=LogNormal(0.0416, 0.5),
-            between_trials=HalfNormal(0.5),
+            between_trials=LogNormal(0.37, 0.15),
         ),
     ),
     assumptions=(
-        "The placebo response multiplies the lesion drive by exp(-placebo_i (1 - exp(-kp t))), "
+        "The placebo response multiplies EASI itself by exp(-placebo_i (1 - exp(-kp t))), "
         "placebo_i log-normal: most patients hardly move, a few clear, nobody is driven worse.",
         "A second lesion stage (inflammation) stands for the delay that a one-stage model missed "
         "before week 8.",

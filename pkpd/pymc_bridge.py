@@ -29,7 +29,7 @@ from pytensor.link.jax.dispatch.basic import jax_funcify
 from pkpd.likelihood.gradient import ValueAndGradient
 from pkpd.likelihood.problem import Likelihood
 from pkpd.settings import Sampler
-from pkpd.variation import standard
+from pkpd.variation import centring
 from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal, Normal
 from pkpd.variation.space import Variable
 from pkpd.variation.standard import Frame
@@ -116,9 +116,9 @@ def _unbounded(variable: Variable, z: Any) -> Any:
 def program(likelihood: Likelihood, call: ValueAndGradient, frame: Frame) -> Any:
     """PyMC's model for nutpie, in coordinates u where the posterior is nearly round.
 
-    The density of u is PyMC's prior at z = centre + factor u plus the likelihood; the change of
-    variables is linear, so its Jacobian is a constant. Chains start at random corners u = +-1,
-    where gradients are near 1 in size: nutpie takes its first mass matrix from the gradient there.
+    The density of u is PyMC's prior at the centred coordinates c = centre + factor u, with the
+    Jacobian from these to standardised ones, plus the likelihood. Chains start at random corners
+    u = +-1, where gradients are near 1 in size: nutpie takes its first mass matrix from there.
     """
     space = likelihood.space
     prior = prior_density(pymc_model(likelihood, call))
@@ -129,15 +129,19 @@ def program(likelihood: Likelihood, call: ValueAndGradient, frame: Frame) -> Any
         found = zip(space.variables, jnp.split(z, ends), strict=True)
         return [_unbounded(v, part if v.dim else part[0]) for v, part in found]
 
+    def placed(c: Any) -> Any:
+        z, log_jacobian = centring.to_standard(space, c)
+        return prior(*parts(z))[0] + log_jacobian
+
     @jax.jit
     def before(u: Any) -> tuple[Any, Any, Any]:
-        z = centre + factor @ u
-        value, slope = jax.value_and_grad(lambda z: prior(*parts(z))[0])(z)
-        return standard.to_natural(space, z), value, slope @ factor
+        c = centre + factor @ u
+        value, slope = jax.value_and_grad(placed)(c)
+        return centring.to_natural(space, c), value, slope @ factor
 
     @jax.jit
     def pulled(u: Any, slope: Any) -> Any:
-        return jax.vjp(lambda u: standard.to_natural(space, centre + factor @ u), u)[1](slope)[0]
+        return jax.vjp(lambda u: centring.to_natural(space, centre + factor @ u), u)[1](slope)[0]
 
     def density(u: np.ndarray, **_: Any) -> tuple[float, np.ndarray]:
         natural, value, slope = before(u)

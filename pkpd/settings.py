@@ -52,13 +52,14 @@ class Sampler(_Frozen):
     """How draws are made."""
 
     chains: Whole = 2
+    pilot: int = Field(default=100, ge=0)
     tune: Whole = 400
     draws: Whole = 800
     target_accept: Share = 0.8
     max_treedepth: Whole = 8
     adaptation: Literal["diag", "low_rank"] = "low_rank"
     seed: int = 1
-    tolerance: float = 2e-3
+    tolerance: float = 1e-2
 
 
 class Demands(_Frozen):
@@ -111,6 +112,7 @@ class Settings(_Frozen):
     endpoints: tuple[Endpoint, ...]
     dropout: tuple[DropoutPhase, ...]
     compare: tuple[str, ...] = ()
+    discrepancy: float = Field(default=0.0, ge=0)
     patients: Patients = Patients()
     sampler: Sampler = Sampler()
     demands: Demands = Demands()

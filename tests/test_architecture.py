@@ -29,6 +29,7 @@ ROOMS = (
     ("settings",),
     ("variation",),
     ("likelihood",),
+    ("search",),
     ("pymc_bridge",),
     ("sampling",),
     ("posterior",),

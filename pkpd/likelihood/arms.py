@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from pkpd.likelihood import blocks, entered, frozen, gaussian, randomised, trajectories
 from pkpd.likelihood.blocks import Moments
 from pkpd.likelihood.frozen import Frozen
+from pkpd.likelihood.picking import picker
 from pkpd.likelihood.summaries import Summaries
 from pkpd.likelihood.trajectories import Lanes
 from pkpd.model import Model
@@ -40,16 +41,11 @@ def _once(x: Array) -> Array:
 
 
 def moments(values: Mapping[str, Array], s: Summaries, found: Paths, lanes: Lanes) -> Moments:
-    """Predicted features of one study and their covariance.
-
-    Visits are picked by a product with ones and zeros: the gradient of a gather, a scatter, costs
-    more on a CPU than the solve.
-    """
-    pick = jnp.asarray(np.eye(len(lanes.mesh))[s.day])
+    """Predicted features of one study and their covariance."""
+    pick = picker(s.day, s.run, found.ratio.shape)
 
     def at_visits(path: Array) -> Array:
-        days = jnp.einsum("td,drn->rtn", pick, path)
-        return _once(jnp.stack([days[run] for run in s.run]))
+        return _once(pick(path))
 
     make = entered.moments if s.entered else randomised.moments
     clear = values["iga_easi"] * jnp.exp(trajectories.effect(values, "iga_easi"))

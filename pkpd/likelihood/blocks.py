@@ -84,7 +84,7 @@ def transformed(
     """Expected features on the scale of `Summaries.observed`, with covariance.
 
     Delta method, the means to second order. Counts get Sheppard's 1/12 for being whole numbers;
-    mean concentrations `level_sd` on the log scale for visit windows.
+    mean concentrations `level_sd` on the log scale for visit windows; all others `discrepancy`.
     """
     kinds = s.kinds()
     mean = moments.mean
@@ -103,4 +103,5 @@ def transformed(
         kinds["count"], 1 / (12 * size**2), jnp.where(kinds["level"], (level_sd * level) ** 2, 1e-8)
     )
     covariance = moments.covariance + rounding[:, :, None] * jnp.eye(mean.shape[1])
-    return expected, covariance * scale[:, :, None] * scale[:, None, :]
+    own = np.diag(np.where(kinds["level"], 0.0, s.discrepancy**2))
+    return expected, covariance * scale[:, :, None] * scale[:, None, :] + own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -30,12 +31,16 @@ def gather(
     place: Mapping[tuple[str, str], int],
     days: np.ndarray,
     pk: Mapping[str, Model],
+    discrepancy: float = 0.0,
 ) -> tuple[Summaries, ...]:
     """The summaries of every study with fitted rows, in the order of the arms."""
     rows = fitted_rows(data, chosen)
     studies = dict.fromkeys(arm.study for arm in data.arms)
     return tuple(
-        _study(data, study, rows[rows.study == study], place, days, pk)
+        replace(
+            _study(data, study, rows[rows.study == study], place, days, pk),
+            discrepancy=discrepancy,
+        )
         for study in studies
         if (rows.study == study).any()
     )

@@ -55,6 +55,12 @@ def freeze(s: Summaries, moments: blocks.Moments, level_sd: Array | float) -> Fr
     return Frozen(whitening, np.asarray(expected - plain), constant)
 
 
+def blank(s: Summaries) -> Frozen:
+    """Of the right shape and no meaning: what a program is compiled for."""
+    arms, features = s.observed.shape
+    return Frozen(np.zeros((arms, features, features)), np.zeros((arms, features)), np.zeros(arms))
+
+
 def log_density(s: Summaries, mean: Float[Array, "A F"], held: Frozen) -> Float[Array, " A"]:
     """Log-likelihood of each arm whose features are expected at `mean` (untransformed)."""
     expected = blocks.on_scale(s, mean, s.n) + held.bend

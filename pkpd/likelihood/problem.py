@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -63,9 +65,12 @@ class Likelihood:
         return sum((part.sum() for part in parts), jnp.zeros(()))
 
     def log_density(self, values: Mapping[str, Array]) -> float:
-        """Log prior plus log-likelihood (contract C7)."""
-        known = {name: jnp.asarray(values[name], float) for name in self.space.names}
-        return float(self.log_prior(known) + self.by_arm(known).sum())
+        """Log prior plus log-likelihood (contract C7); the first call compiles."""
+        return float(self._density({n: jnp.asarray(values[n], float) for n in self.space.names}))
+
+    @cached_property
+    def _density(self) -> Callable[[Mapping[str, Array]], Array]:
+        return jax.jit(lambda values: self.log_prior(values) + self.by_arm(values).sum())
 
     @property
     def arm_names(self) -> np.ndarray:
@@ -78,7 +83,9 @@ class Likelihood:
         assert np.isin(np.round(weeks * 7, 6), np.round(days, 6)).all()
         lanes = histories.lanes(self.settings, self.data, self.disease, self.pk, self.runs, days)
         place = histories.find_runs(self.data)[1]
-        studies = collect.gather(self.data, self.settings.endpoints, place, days, self.pk)
+        studies = collect.gather(
+            self.data, self.settings.endpoints, place, days, self.pk, self.settings.discrepancy
+        )
         return replace(self, lanes=lanes, studies=studies)
 
     def tight(self, parts: int = 8) -> Likelihood:
@@ -113,5 +120,5 @@ def likelihood(
         runs=runs,
         space=space(free, coords),
         lanes=histories.lanes(settings, data, disease, pk, runs, days),
-        studies=collect.gather(data, settings.endpoints, place, days, pk),
+        studies=collect.gather(data, settings.endpoints, place, days, pk, settings.discrepancy),
     )

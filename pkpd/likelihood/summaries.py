@@ -19,7 +19,8 @@ class Summaries:
 
     `entered` marks a study whose patients are responders of another one, re-randomised at
     `weeks[0]`; its first visit is then conditioned on (those results are scored in the study the
-    patients came from). `enrolled` are the patients it took from each arm, NaN where none.
+    patients came from). `discrepancy` is the SD of the model's own error in every mean change and
+    count, on the scale of `observed`.
     """
 
     study: str
@@ -35,6 +36,7 @@ class Summaries:
     share_sampled: Float[np.ndarray, "A T"]
     residual: Float[np.ndarray, " A"]
     entered: bool
+    discrepancy: float = 0.0
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -1,12 +1,12 @@
 """Meshes: where the fixed-step solver may step, fine after a first dose and wide later.
 
 A mesh is an increasing array of days that holds every dose and every visit. It is planned once
-for a data set (`plan`), then every draw of the sampler runs over it unchanged.
+for a data set (`likelihood/planned.py`), then every draw of the sampler runs over it unchanged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -49,24 +49,3 @@ def refined(mesh: np.ndarray, parts: int) -> np.ndarray:
 def nodes(mesh: np.ndarray) -> np.ndarray:
     """Starts, midpoints and end of the steps, interleaved, shape (2 steps + 1,)."""
     return refined(mesh, 2)
-
-
-def plan(
-    make: Callable[[float], np.ndarray],
-    error: Callable[[np.ndarray], float],
-    tolerance: float,
-    widths: Iterable[float] = (7.0, 3.5, 1.75, 0.875),
-) -> tuple[np.ndarray, float]:
-    """The widest mesh whose `error` (against a tight reference) is within `tolerance`.
-
-    Returns the mesh and its error; the finest tried where none is within.
-    """
-    found = None
-    for width in widths:
-        mesh = make(width)
-        found = (mesh, error(mesh))
-        if found[1] <= tolerance:
-            break
-    if found is None:
-        raise ValueError("plan needs at least one width")
-    return found

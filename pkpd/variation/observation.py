@@ -6,7 +6,7 @@ These parameters are shared by every disease model, so that two mechanisms meet 
 from __future__ import annotations
 
 from pkpd.model import Parameter, Source
-from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal
+from pkpd.variation.prior import LogitNormal, LogNormal
 
 EASI_THRESHOLDS = {"EASI50": 0.5, "EASI75": 0.25, "EASI90": 0.1}
 """Ratio to baseline at or below which a patient is a responder."""
@@ -53,7 +53,7 @@ OBSERVATION = (
         "EASI at which half the patients are IGA 0 or 1",
         _OURS,
         prior=LogNormal(2.5, 0.4),
-        between_trials=HalfNormal(0.3),
+        between_trials=LogNormal(0.2, 0.5),
     ),
     Parameter(
         "iga_sd",
@@ -70,7 +70,7 @@ OBSERVATION = (
         "hazard of leaving at baseline severity",
         _OURS,
         prior=LogNormal(0.3, 0.7),
-        between_trials=HalfNormal(0.7),
+        between_trials=LogNormal(0.5, 0.5),
     ),
     Parameter(
         "dropout_power",
@@ -119,7 +119,7 @@ EXPOSURE = (
         "log ratio of a trial's clearance to the published one",
         _OURS,
         "identity",
-        between_trials=HalfNormal(0.15),
+        between_trials=LogNormal(0.1, 0.3),
     ),
     Parameter(
         "uptake_shift",
@@ -128,6 +128,6 @@ EXPOSURE = (
         "log ratio of a trial's concentrations to the published",
         _OURS,
         "identity",
-        between_trials=HalfNormal(0.10),
+        between_trials=LogNormal(0.07, 0.3),
     ),
 )

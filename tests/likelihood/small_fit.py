@@ -47,7 +47,7 @@ def whole_fit(count):
     """Settings with so many virtual patients, data and models of the fit in `fits/`."""
     settings = read_settings(ROOT / "fits/ox40_extension/fit.toml")
     patients = settings.patients.model_copy(update={"count": count})
-    settings = settings.model_copy(update={"patients": patients})
+    settings = settings.model_copy(update={"patients": patients, "discrepancy": 0.0})
     pk = {drug: library.load(name) for drug, name in settings.drugs.items()}
     data = read_arms(ROOT / "fits/data/ox40_trials")
     return settings, data, library.load(settings.model), pk

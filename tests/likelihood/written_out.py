@@ -93,6 +93,7 @@ def solve_run(likelihood, values, people, k, days):
     p = disease_parameters(likelihood, values, people, k)
     doses = np.array(run.doses()).reshape(-1, 2)
     shift, uptake = effect(values, "clearance_shift", trial), effect(values, "uptake_shift", trial)
+    shift = 0.6 * math.tanh(float(shift) / 0.6)
     easi = people.easi[k]
 
     def concentration(amount):
@@ -102,8 +103,9 @@ def solve_run(likelihood, values, people, k, days):
         slope, bend = (high - low) / 0.6, (high + low - 2 * mid) / 0.18
         return np.exp(mid + shift * slope + shift**2 * bend + uptake)
 
-    def shown(lesions):
-        lesions = np.maximum(lesions, 1e-4)
+    def shown(lesions, t):
+        placebo = p["placebo"] * (1 - np.exp(-p["kp"] * t))
+        lesions = np.maximum(lesions * np.exp(-placebo), 1e-4)
         return lesions / (1 + (easi * lesions / 72) ** 8) ** 0.125
 
     def slope(t, x, phase):
@@ -116,7 +118,6 @@ def solve_run(likelihood, values, people, k, days):
         moved = pk["q"] * (level - far / pk["v2"])
         c = concentration(amount)
         occupancy = c / (c + p["ec50"])
-        placebo = p["placebo"] * (1 - np.exp(-p["kp"] * t))
         hazard = values["dropout"] / 365.25 * np.exp(effect(values, "dropout", phase))
         return np.concatenate([
             (pk["ka"] * depot - out - moved).ravel(),
@@ -124,9 +125,9 @@ def solve_run(likelihood, values, people, k, days):
             p["ke"] * (m * (1 - p["imax"] * occupancy) - e) - p["kdep"] * occupancy * e,
             p["km"] * (1 - p["phi"] + p["phi"] * e - m),
             p["kr"] * (1 + p["gr"] * occupancy - r),
-            p["ks"] * ((e / r) ** p["gamma"] * np.exp(-placebo) - inflamed),
+            p["ks"] * ((e / r) ** p["gamma"] - inflamed),
             p["ks"] * (inflamed - lesions),
-            hazard * shown(lesions) ** values["dropout_power"],
+            hazard * shown(lesions, t) ** values["dropout_power"],
         ])  # fmt: skip
 
     x = np.concatenate([np.zeros((6, count)), np.ones((5, count)), np.zeros((1, count))]).ravel()
@@ -141,7 +142,7 @@ def solve_run(likelihood, values, people, k, days):
         kept[float(b)] = x
     found = np.array([kept[float(day)].reshape(12, count) for day in days])
     level = np.array([concentration(each) for each in found[:, :3]])
-    return shown(found[:, 10]), np.exp(-found[:, 11]), level
+    return shown(found[:, 10], np.asarray(days)[:, None]), np.exp(-found[:, 11]), level
 
 
 class Noise:
