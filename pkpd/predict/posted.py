@@ -17,7 +17,7 @@ from jaxtyping import Float
 from pkpd.likelihood import arms
 from pkpd.likelihood.problem import Likelihood
 from pkpd.predict.cohort import Cohort, Course
-from pkpd.predict.statistics import on_fitted_scale
+from pkpd.predict.statistics import on_fitted_scale, with_discrepancy
 
 RESERVE = 8
 """Spare patients, as multiples of a cohort, that fill a later study to its posted sizes."""
@@ -94,7 +94,8 @@ def simulate_posted(
     found = courses(likelihood, {name: np.asarray(value)[None] for name, value in values.items()})
     natural = simulated(likelihood, values, found, random, replicates=1, reserve=RESERVE)
     return tuple(
-        on_fitted_scale(s, part[0]) for s, part in zip(likelihood.studies, natural, strict=True)
+        with_discrepancy(s, on_fitted_scale(s, part[0]), random)
+        for s, part in zip(likelihood.studies, natural, strict=True)
     )
 
 

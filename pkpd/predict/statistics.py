@@ -69,6 +69,19 @@ def _mean_level(
     return mean_over(measured, sampled, ours)
 
 
+def with_discrepancy(
+    s: Summaries, fitted: Float[np.ndarray, "... A F"], random: np.random.Generator
+) -> np.ndarray:
+    """Statistics on the fitted scale with the model's own error; counts stay counts."""
+    if s.discrepancy == 0:
+        return fitted
+    kinds, n = s.kinds(), s.n[:, None]
+    off = s.discrepancy * random.standard_normal(fitted.shape)
+    moved = fitted + np.where(kinds["level"], 0.0, off)
+    ends = np.asarray(anscombe(jnp.zeros(1), jnp.asarray(n))), np.asarray(anscombe(jnp.ones(1), n))
+    return np.where(kinds["count"], np.clip(moved, *ends), moved)
+
+
 def on_fitted_scale(s: Summaries, natural: Float[np.ndarray, "... A F"]) -> np.ndarray:
     """Statistics as `Summaries.observed` keeps them: counts by Anscombe, concentrations as logs."""
     kinds = s.kinds()

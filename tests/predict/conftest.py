@@ -43,6 +43,7 @@ def likelihood():
     settings = read_settings(ROOT / "fits/ox40_extension/fit.toml")
     settings = settings.model_copy(
         update={
+            "discrepancy": 0.0,  # what is simulated patient by patient meets the formulas
             "patients": settings.patients.model_copy(update={"count": 64}),
             "predictions": Predictions(
                 questions=(QUESTION,), weeks=(24, 28, 36, 52, 104), intervals=(4, 12), patients=64

@@ -11,7 +11,7 @@ import pytest
 
 from pkpd.likelihood import arms, blocks
 from pkpd.predict.posted import RESERVE, courses, simulate_posted, simulated, simulated_likelihood
-from pkpd.predict.statistics import mean_over, on_fitted_scale
+from pkpd.predict.statistics import mean_over, on_fitted_scale, with_discrepancy
 
 REPLICATES, CHUNK = 400, 100
 
@@ -93,6 +93,27 @@ def test_the_same_seed_simulates_the_same_data(likelihood, values):
     for one, other in zip(first.studies, second.studies, strict=True):
         assert (one.observed == other.observed).all()
         assert (one.share_seen > 0).all() and (one.share_seen <= 1).all()
+
+
+def test_the_models_own_error_has_its_sd_and_leaves_concentrations_alone(likelihood):
+    s = replace(likelihood.studies[-1], discrepancy=0.03)
+    kinds, middle = s.kinds(), np.full((4000, *s.observed.shape), 0.6)
+    off = with_discrepancy(s, middle, np.random.default_rng(1)) - middle
+    assert (off[:, :, kinds["level"]] == 0).all()
+    np.testing.assert_allclose(off[:, :, ~kinds["level"]].std(axis=0), 0.03, rtol=0.1)
+
+
+def test_the_likelihood_adds_the_models_own_error_to_variances(likelihood):
+    s = likelihood.studies[-1]
+    arms, features = s.observed.shape
+    made = blocks.Moments(
+        jnp.full((arms, features), 0.6), jnp.tile(0.01 * jnp.eye(features), (arms, 1, 1))
+    )
+    without, own = (
+        blocks.transformed(replace(s, discrepancy=sd), made, s.n, 0.1)[1] for sd in (0.0, 0.03)
+    )
+    wanted = np.diag(np.where(s.kinds()["level"], 0.0, 0.03**2))
+    np.testing.assert_allclose(own - without, np.tile(wanted, (arms, 1, 1)), atol=1e-12)
 
 
 @pytest.mark.slow

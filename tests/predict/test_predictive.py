@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
+from pkpd.likelihood.frozen import Frozen
+from pkpd.predict.given import given_first_visit
 from pkpd.predict.predictive import COLUMNS, predictive
 
 
@@ -35,4 +40,31 @@ def test_shares_lie_between_nothing_and_all(table):
 
 def test_inside_says_where_the_observed_number_lies(table):
     within = (table.lower <= table.observed) & (table.observed <= table.upper)
-    assert (within == table.inside).all() and table.fitted.all()
+    assert (within == table.inside).all()
+
+
+def test_all_is_fitted_but_the_selection_visit_of_a_later_study(table, likelihood):
+    first = {s.study: float(s.weeks[0]) for s in likelihood.studies if s.entered}
+    conditioned = table.study.isin(first) & (table.week == table.study.map(first))
+    assert first and (table.fitted == ~conditioned).all()
+    shown = table[conditioned]
+    assert shown.lower.to_numpy() == pytest.approx(shown.observed.to_numpy(), abs=1e-6)
+
+
+def test_results_given_the_first_visit_are_those_of_the_normal():
+    random = np.random.default_rng(3)
+    root = random.normal(size=(4, 4))
+    covariance = root @ root.T
+    factor = np.linalg.inv(np.linalg.cholesky(covariance))
+    factor[:2] = 0.0  # two columns: the first visit is conditioned on
+    s = SimpleNamespace(
+        columns=("a", "b"), arms=("x",), posted=np.ones((1, 4), bool),
+        observed=np.array([[1.0, -2.0, 0.0, 0.0]]),
+    )  # fmt: skip
+    held = Frozen(factor[None], np.zeros((1, 4)), np.zeros(1))
+    drawn = random.multivariate_normal(np.zeros(4), covariance, size=40_000)[:, None]
+    found = given_first_visit(s, held, drawn)
+    slope = covariance[2:, :2] @ np.linalg.inv(covariance[:2, :2])
+    np.testing.assert_allclose(found[:, 0, 2:].mean(0), slope @ s.observed[0, :2], atol=0.03)
+    rest = covariance[2:, 2:] - slope @ covariance[:2, 2:]
+    np.testing.assert_allclose(np.cov(found[:, 0, 2:].T), rest, rtol=0.05, atol=0.05)
