@@ -8,7 +8,7 @@ from pathlib import Path
 
 SMALL = {
     "patients": {"count": 16},
-    "sampler": {"chains": 2, "tune": 30, "draws": 30, "max_treedepth": 4},
+    "sampler": {"chains": 2, "pilot": 20, "tune": 30, "draws": 30, "max_treedepth": 4},
     "predictions": {"patients": 64, "draws": 20},
 }
 
