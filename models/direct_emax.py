@@ -45,12 +45,12 @@ model = Model(
     parameters=(
         Parameter(
             "ec50",
-            2.0,
+            10.0,
             "mg/L",
             "effect-site concentration of half effect",
             _WEAK,
             per="drug",
-            prior=LogNormal(2.0, 1.0),
+            prior=LogNormal(10.0, 1.5),
             between=LogNormal(0.5, 0.4),
         ),
         Parameter(
@@ -78,7 +78,7 @@ model = Model(
             "1",
             "steepness from the blocked drive to lesions",
             _WEAK,
-            prior=LogNormal(1.0, 0.7),
+            prior=LogNormal(1.0, 0.35),
             between=LogNormal(0.7, 0.4),
             between_trials=LogNormal(0.2, 0.5),
         ),

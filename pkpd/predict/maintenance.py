@@ -7,6 +7,7 @@ each end averaged over draws.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,10 @@ from pkpd.predict.patients import RESPONSES
 from pkpd.predict.plan import Plan, plan
 from pkpd.predict.simulated import Draws
 from pkpd.predict.summarise import interval, rows, table
-from pkpd.settings import Predictions
+from pkpd.settings import Predictions, Question
+
+THREADS = 2
+"""Questions answered side by side: one waits for its solve while another counts responders."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,33 @@ def maintenance(likelihood: Likelihood, draws: Draws, prior: Draws | None = None
     """
     _check(likelihood)
     asked = likelihood.settings.predictions
-    said, decided = [], []
-    for question in asked.questions:
+    before = {} if prior is None else prior
+
+    def answer(question: Question) -> tuple[list[dict], list[dict]]:
         made = plan(likelihood, question)
-        found = kept(likelihood, made, draws)
-        said += predictions(made, found, asked)
-        before = None if prior is None else kept(likelihood, made, prior)
-        decided += decisions(likelihood, made, found, before)
+        found, known = _both(likelihood, made, draws, before)
+        return predictions(made, found, asked), decisions(likelihood, made, found, known)
+
+    with ThreadPoolExecutor(THREADS) as pool:  # each question has its own random numbers
+        answers = list(pool.map(answer, asked.questions))
+    said = [row for each, _ in answers for row in each]
+    decided = [row for _, each in answers for row in each]
     return Maintenance(table(said), pd.DataFrame(decided, columns=list(DECISIONS)))
+
+
+def _both(
+    likelihood: Likelihood, made: Plan, draws: Draws, prior: Draws
+) -> tuple[Kept, Kept | None]:
+    """What draws and prior draws say, from one compiled solve; None without prior draws."""
+    if not prior:
+        return kept(likelihood, made, draws), None
+    count = len(next(iter(draws.values())))
+    joined = {name: np.concatenate([draws[name], prior[name]]) for name in likelihood.space.names}
+    found = kept(likelihood, made, joined)
+    return (
+        {key: value[:count] for key, value in found.items()},
+        {key: value[count:] for key, value in found.items()},
+    )
 
 
 def predictions(made: Plan, found: Kept, asked: Predictions) -> list[dict]:
