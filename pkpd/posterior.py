@@ -14,12 +14,15 @@ import xarray as xr
 from pkpd.errors import FileFormatError
 from pkpd.files import replacing
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """Draws and provenance; `tree` has groups posterior, sample_stats and log_likelihood."""
+    """Draws and provenance.
+
+    `tree` has groups posterior, sample_stats and held: the covariances they were made under.
+    """
 
     tree: Any
     provenance: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""From a likelihood and settings to draws: a start, a pilot run, and the run that counts."""
+"""From a start and settings to draws: a pilot run, and the run that counts."""
 
 from __future__ import annotations
 
@@ -24,16 +24,14 @@ class Drawn:
     reference: np.ndarray
 
 
-def sample(likelihood: Likelihood, progress: Progress) -> Drawn:
-    """Draws of the posterior by NUTS, as the settings ask."""
-    chosen = likelihood.settings.sampler
+def sample(start: Start, progress: Progress) -> Drawn:
+    """Draws of the posterior by NUTS from a start (`search.find_mode`), as the settings ask."""
+    chosen = start.likelihood.settings.sampler
     seconds, began = {}, time.perf_counter()
 
     def lap(stage: str) -> None:
         seconds[stage] = time.perf_counter() - began - sum(seconds.values())
 
-    start = search.find_mode(likelihood, progress)
-    lap("find start")
     if chosen.pilot:
         short = chosen.model_copy(update={"tune": chosen.pilot, "draws": chosen.pilot})
         pilot = _run(start, short, progress, "pilot run")

@@ -6,21 +6,19 @@ killed midway leaves the results of the run before, or none.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from pkpd.diagnose.arms_left_out import arms_left_out
 from pkpd.diagnose.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
-from pkpd.diagnose.leave_out import leave_out
-from pkpd.diagnose.solver import by_arm, prove
+from pkpd.diagnose.solver import prove
 from pkpd.diagnose.summary import summary
 from pkpd.errors import DataError, Fault
 from pkpd.files import replacing
-from pkpd.fit_folder import Checked, Problem, open_fit, stale, update_card, write_card
-from pkpd.likelihood.planned import planned
+from pkpd.fit_folder import Checked, open_fit, stale, update_card, write_card
+from pkpd.fitting import Progress, fitted, sampled_likelihood
 from pkpd.likelihood.problem import Likelihood
 from pkpd.posterior import Posterior, load_posterior
 from pkpd.predict import anywhere
@@ -31,15 +29,13 @@ from pkpd.predict.verdict import Contender, comparison, sentence
 from pkpd.provenance import provenance
 from pkpd.report import report as write_report
 from pkpd.report.folder import COLUMNS
-from pkpd.sampling import sample
 from pkpd.settings import Settings
 from pkpd.variation.standard import prior_draws
 
-Progress = Callable[[str, float], None]
 PROOF = 200
 """Draws re-solved tightly for the proof of the mesh."""
 
-LEFT_OUT = 800
+LEFT_OUT = 500
 """Draws behind the estimates that leave out an arm."""
 
 __all__ = ["check", "diagnose", "fit", "predict", "predict_regimen", "report", "run", "stale"]
@@ -55,33 +51,15 @@ def check(folder: Path) -> Checked:
     return Checked(folder, problem)
 
 
-def _sampled(problem: Problem, progress: Progress) -> tuple[Likelihood, Posterior]:
-    progress("planning the mesh", 0.0)
-    began = time.perf_counter()
-    likelihood, error = planned(problem.settings, problem.data, problem.disease, problem.pk)
-    progress("planning the mesh", 1.0)
-    seconds = {"plan mesh": time.perf_counter() - began}
-    drawn = sample(likelihood, progress)
-    record = provenance(problem) | {
-        "seconds": {**seconds, **drawn.seconds},
-        "mesh": [float(day) for day in likelihood.lanes.mesh],
-        "mesh_error": error,
-        "reference": [float(value) for value in drawn.reference],
-    }
-    return drawn.likelihood, Posterior(drawn.tree, record)
-
-
 def fit(folder: Path, *, progress: Progress = silent) -> Posterior:
     """Sample the posterior of a fit folder, and of the models it is compared with.
 
     Once all are there, the results of the run before go: they are of other draws.
     """
     problem = open_fit(folder)
-    _, posterior = _sampled(problem, progress)
-    for model in problem.settings.compare:
-        other = problem.with_model(model)
-        _, rival = _sampled(other, lambda stage, share, m=model: progress(f"{m}: {stage}", share))
-        rival.save(_draws(folder, model))
+    posterior, *others = fitted(problem, progress)
+    for model, other in zip(problem.settings.compare, others, strict=True):
+        other.save(_draws(folder, model))
     for name in ("card.json", "report.html", *COLUMNS):
         (folder / name).unlink(missing_ok=True)
     posterior.save(folder / "draws.nc")
@@ -108,8 +86,7 @@ def _opened(folder: Path, model: str | None = None) -> tuple[Likelihood, Posteri
                 )
             ]
         )
-    likelihood = problem.likelihood(np.array(posterior.provenance["mesh"]))
-    return likelihood.held_at(np.array(posterior.provenance["reference"])), posterior
+    return sampled_likelihood(problem, posterior), posterior
 
 
 def diagnose(folder: Path, *, progress: Progress = silent) -> Diagnosis:
@@ -193,7 +170,7 @@ def _rivals(folder: Path, settings: Settings, progress: Progress) -> Iterator[Co
 def _contender(
     likelihood: Likelihood, posterior: Posterior, predictions: pd.DataFrame
 ) -> Contender:
-    found = leave_out(by_arm(likelihood, posterior.draws(LEFT_OUT)))
+    found = arms_left_out(likelihood, posterior.draws(LEFT_OUT))
     return Contender(likelihood.disease.name, found, predictions)
 
 

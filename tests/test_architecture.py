@@ -38,6 +38,7 @@ ROOMS = (
     ("provenance",),
     ("fit_folder",),
     ("report",),
+    ("fitting",),
     ("workflow",),
     ("doctor",),
     ("cli",),

@@ -17,6 +17,7 @@ from pkpd.fit_folder import open_fit
 from pkpd.likelihood.problem import likelihood as build
 from pkpd.model import Parameter
 from pkpd.sampling import sample
+from pkpd.search import find_mode
 from pkpd.settings import Sampler
 from pkpd.variation import standard
 from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal, Normal
@@ -191,6 +192,10 @@ def test_what_is_not_observed_keeps_its_prior(drawn):
     assert stats.kstest(draws, stats.halfnorm(scale=0.4).cdf).pvalue > 1e-3
 
 
+def silent(stage, share):
+    """Progress that says nothing."""
+
+
 @pytest.mark.slow
 def test_a_few_real_draws_are_finite_and_named(real):
     small = real.settings.sampler.model_copy(
@@ -199,7 +204,7 @@ def test_a_few_real_draws_are_finite_and_named(real):
     settings = real.settings.model_copy(update={"sampler": small})
     problem = open_fit(ROOT / "fits/ox40_extension")
     likelihood = build(settings, problem.data, problem.disease, problem.pk, 7.0)
-    found = sample(likelihood, lambda stage, share: None)
+    found = sample(find_mode(likelihood, silent), silent)
     posterior = found.tree["posterior"].dataset
     assert found.reference.shape == (likelihood.space.size,)
     assert np.isfinite(found.reference).all() and found.likelihood.frozen is not None

@@ -35,10 +35,25 @@ class LeaveOut:
 
 def leave_out(log_likelihood: Float[np.ndarray, "draws arms"]) -> LeaveOut:
     """PSIS-LOO of each arm from its log-likelihood at every draw."""
-    elpd, ks = [], []
-    for arm in log_likelihood.T:
-        # ArviZ takes the log-likelihood and negates it itself: the log ratio of leaving out.
-        weights, k = cast(tuple[np.ndarray, float], array_stats.psislw(arm))
-        elpd.append(float(np.logaddexp.reduce(arm + weights) - np.logaddexp.reduce(weights)))
-        ks.append(float(k))
-    return LeaveOut(np.array(elpd), np.array(ks))
+    found = [predictive_density(-arm) for arm in log_likelihood.T]
+    return LeaveOut(np.array([elpd for elpd, _ in found]), np.array([k for _, k in found]))
+
+
+def predictive_density(log_ratio: Float[np.ndarray, " draws"]) -> tuple[float, float]:
+    """log p(y_arm | other arms) and Pareto-k.
+
+    `log_ratio` is log p(draw, other arms) - log q(draw), draws from q, which is normalised by
+    p(all arms): the mean ratio is then p(other arms) / p(all arms), smoothed here in its tail.
+    """
+    log_weights, k = smoothed(log_ratio)
+    return float(np.log(log_ratio.size) - np.logaddexp.reduce(log_weights)), k
+
+
+def smoothed(
+    log_ratio: Float[np.ndarray, " draws"],
+) -> tuple[Float[np.ndarray, " draws"], float]:
+    """Log ratios with a smoothed tail, not normalised, and their Pareto-k."""
+    # ArviZ takes a log-likelihood, negates it itself, and normalises the weights it gives back.
+    weights, k = cast(tuple[np.ndarray, float], array_stats.psislw(-log_ratio))
+    least = int(np.argmin(log_ratio))  # no weight of the tail: only normalised
+    return weights + (log_ratio[least] - weights[least]), float(k)

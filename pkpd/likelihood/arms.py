@@ -100,6 +100,22 @@ def log_likelihood(
     return jnp.concatenate([of_study(values, s, found, lanes, at) for s, at in pairs])
 
 
+def residuals(
+    model: Model,
+    values: Mapping[str, Array],
+    lanes: Lanes,
+    studies: tuple[Summaries, ...],
+    held: tuple[Frozen, ...],
+) -> list[Float[Array, " features"]]:
+    """Whitened residuals of each arm, in the order of `log_likelihood`."""
+    found = paths(model, values, lanes)
+    white = [
+        frozen.whitened(s, moments(values, s, found, lanes).mean, at)
+        for s, at in zip(studies, held, strict=True)
+    ]
+    return [arm for study in white for arm in study]
+
+
 def holder(
     model: Model, lanes: Lanes, studies: tuple[Summaries, ...]
 ) -> Callable[[Mapping[str, Array]], tuple[Frozen, ...]]:

@@ -61,11 +61,16 @@ def blank(s: Summaries) -> Frozen:
     return Frozen(np.zeros((arms, features, features)), np.zeros((arms, features)), np.zeros(arms))
 
 
-def log_density(s: Summaries, mean: Float[Array, "A F"], held: Frozen) -> Float[Array, " A"]:
-    """Log-likelihood of each arm whose features are expected at `mean` (untransformed)."""
+def whitened(s: Summaries, mean: Float[Array, "A F"], held: Frozen) -> Float[Array, "A F"]:
+    """W (observed - expected) of each arm, features expected at `mean` (untransformed)."""
     expected = blocks.on_scale(s, mean, s.n) + held.bend
     residual = jnp.where(jnp.asarray(s.posted), jnp.asarray(s.observed) - expected, 0.0)
-    white = jnp.einsum("afg,ag->af", jnp.asarray(held.whitening), residual)
+    return jnp.einsum("afg,ag->af", jnp.asarray(held.whitening), residual)
+
+
+def log_density(s: Summaries, mean: Float[Array, "A F"], held: Frozen) -> Float[Array, " A"]:
+    """Log-likelihood of each arm whose features are expected at `mean` (untransformed)."""
+    white = whitened(s, mean, held)
     return -0.5 * (white * white).sum(axis=1) + jnp.asarray(held.constant)
 
 

@@ -55,6 +55,12 @@ class Likelihood:
         """Log-likelihood of each arm, named by `arm_names`."""
         return arms.log_likelihood(self.disease, values, self.lanes, self.studies, self.frozen)
 
+    def residuals(self, values: Mapping[str, Array]) -> list[Float[Array, " features"]]:
+        """Whitened residuals of each arm, covariances held; -|r|^2 / 2 is its log-likelihood."""
+        if self.frozen is None:
+            raise ValueError("residuals need covariances held somewhere: see held_at")
+        return arms.residuals(self.disease, values, self.lanes, self.studies, self.frozen)
+
     def log_likelihood(self, flat: Float[Array, " size"]) -> Float[Array, ""]:
         """Log-likelihood at a flat vector of the space."""
         return self.by_arm(self.space.unpack(flat)).sum()

@@ -78,7 +78,7 @@ def comparison(contenders: Iterable[Contender], asked: Predictions) -> pd.DataFr
                 "elpd_diff": float(gap.sum()),
                 "diff_se": float(np.sqrt(gap.size) * gap.std(ddof=1)),
                 "pareto_k_max": float(entry.loo.pareto_k.max()),
-                "method": "PSIS, leaving out an arm",
+                "method": "PSIS, leaving out an arm, draws moved where k > 0.7",
                 "level": asked.level,
                 "kind": "eti",
                 "drug": question.drug,

@@ -1,0 +1,75 @@
+"""From a problem to posteriors: of its own model, and of those it is compared with."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pkpd.fit_folder import Problem
+from pkpd.likelihood.held import held_dataset, held_from
+from pkpd.likelihood.planned import planned
+from pkpd.likelihood.problem import Likelihood
+from pkpd.posterior import Posterior
+from pkpd.provenance import provenance
+from pkpd.sampling import sample
+from pkpd.search import Progress, Start, find_mode
+
+THREADS = 2
+"""Models prepared side by side: finding a start keeps little more than one core busy."""
+
+
+def fitted(problem: Problem, progress: Progress) -> list[Posterior]:
+    """The posterior of the problem's model, then of each model in `compare`."""
+    others = problem.settings.compare
+    problems = [problem, *(problem.with_model(name) for name in others)]
+    heard = [progress, *(_under(name, progress) for name in others)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        prepared = list(pool.map(_prepared, problems, heard))
+    return [_sampled(each, tell) for each, tell in zip(prepared, heard, strict=True)]
+
+
+def sampled_likelihood(problem: Problem, posterior: Posterior) -> Likelihood:
+    """The likelihood that draws were made under: the same mesh, the same covariances held."""
+    likelihood = problem.likelihood(np.array(posterior.provenance["mesh"]))
+    return replace(likelihood, frozen=held_from(posterior.tree["held"].dataset))
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A problem with a place to sample from, and what its card will say of that."""
+
+    problem: Problem
+    start: Start
+    record: dict[str, Any]
+
+
+def _prepared(problem: Problem, progress: Progress) -> _Prepared:
+    progress("planning the mesh", 0.0)
+    began = time.perf_counter()
+    likelihood, error = planned(problem.settings, problem.data, problem.disease, problem.pk)
+    progress("planning the mesh", 1.0)
+    plan = time.perf_counter() - began
+    start = find_mode(likelihood, progress)
+    seconds = {"plan mesh": plan, "find start": time.perf_counter() - began - plan}
+    mesh = [float(day) for day in likelihood.lanes.mesh]
+    return _Prepared(problem, start, {"seconds": seconds, "mesh": mesh, "mesh_error": error})
+
+
+def _sampled(prepared: _Prepared, progress: Progress) -> Posterior:
+    drawn = sample(prepared.start, progress)
+    record = provenance(prepared.problem) | prepared.record
+    record["seconds"] = {**prepared.record["seconds"], **drawn.seconds}
+    record["reference"] = [float(value) for value in drawn.reference]
+    assert drawn.likelihood.frozen is not None
+    tree = drawn.tree.copy()
+    tree["held"] = xr.DataTree(held_dataset(drawn.likelihood.frozen))
+    return Posterior(tree, record)
+
+
+def _under(model: str, progress: Progress) -> Progress:
+    return lambda stage, share: progress(f"{model}: {stage}", share)
