@@ -35,7 +35,7 @@ from pkpd.variation.standard import prior_draws
 PROOF = 200
 """Draws re-solved tightly for the proof of the mesh."""
 
-LEFT_OUT = 500
+LEFT_OUT = 300
 """Draws behind the estimates that leave out an arm."""
 
 __all__ = ["check", "diagnose", "fit", "predict", "predict_regimen", "report", "run", "stale"]
