@@ -15,7 +15,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from pkpd.library import load, models
-from pkpd.report.folder import COLUMNS
+from pkpd.reporting.folder import COLUMNS
 from pkpd.settings import Settings
 
 DOCS = Path(__file__).parent

@@ -1,11 +1,15 @@
 """Population PKPD: how well is efficacy kept when anti-OX40 dosing is stretched.
 
-Importing sets, where the user has not: float64 in JAX, and one thread a numerical call, since
-chains run side by side and threads inside them only compete (measured: half the CPU time).
+The public names stand in `__all__`; each is loaded when first asked for, so that the command line
+answers at once. Importing sets, where the user has not: float64 in JAX, and one thread a numerical
+call, since chains run side by side and threads inside them only compete (measured: half the CPU
+time).
 """
 
+import importlib
 import os
 import sys
+from typing import Any
 
 if "JAX_ENABLE_X64" not in os.environ:
     os.environ["JAX_ENABLE_X64"] = "1"
@@ -13,3 +17,29 @@ if "JAX_ENABLE_X64" not in os.environ:
         sys.modules["jax"].config.update("jax_enable_x64", True)
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+
+_FROM = {
+    "errors": ("DataError", "FileFormatError", "FitError", "ModelError", "UnitError"),
+    "model": ("Model", "Parameter"),
+    "regimen": ("Regimen",),
+    "data.events": ("read_events",),
+    "data.arms": ("read_arms",),
+    "library": ("load", "models"),
+    "statement": ("statement",),
+    "simulation": ("simulate",),
+    "posterior": ("Posterior", "load_posterior"),
+    "workflow": ("check", "diagnose", "fit", "predict", "predict_regimen", "report", "run"),
+}
+_HOME = {name: module for module, names in _FROM.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"pkpd has no '{name}'. Public names: {', '.join(__all__)}.")
+    return getattr(importlib.import_module(f"pkpd.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pkpd.arm_level.collect import fitted_rows
+from pkpd.arm_level.problem import Likelihood, likelihood
 from pkpd.data.arm_description import describe
 from pkpd.data.arms import ArmData, read_arms
-from pkpd.diagnose.checks import Diagnosis
+from pkpd.diagnosis.checks import Diagnosis
 from pkpd.errors import DataError, Fault, ModelError
 from pkpd.files import replacing
 from pkpd.library import load
-from pkpd.likelihood.collect import fitted_rows
-from pkpd.likelihood.problem import Likelihood, likelihood
 from pkpd.model import Model
 from pkpd.posterior import Posterior
 from pkpd.provenance import file_hash, provenance

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pkpd.arm_level.held import held_dataset, held_from
+from pkpd.arm_level.planned import planned
+from pkpd.arm_level.problem import Likelihood
 from pkpd.fit_folder import Problem
-from pkpd.likelihood.held import held_dataset, held_from
-from pkpd.likelihood.planned import planned
-from pkpd.likelihood.problem import Likelihood
 from pkpd.posterior import Posterior
 from pkpd.provenance import provenance
 from pkpd.sampling import sample

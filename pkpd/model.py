@@ -6,6 +6,7 @@ named things; every number carries its unit and source.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,6 +15,9 @@ from pkpd.variation.prior import Prior
 from pkpd.variation.spread import Spread
 
 Named = Mapping[str, Any]
+DOSING = {"f": 1.0, "lag": 0.0, "rate": math.nan, "dur": math.nan}
+"""What becomes of a dose, by compartment as in `f_depot`, and what holds if nothing says so: the
+share that arrives, the delay, the modelled rate (RATE -1) and duration (RATE -2)."""
 
 
 @dataclass(frozen=True)

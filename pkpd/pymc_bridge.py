@@ -26,11 +26,11 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.op import Op
 from pytensor.link.jax.dispatch.basic import jax_funcify
 
-from pkpd.likelihood.gradient import ValueAndGradient
-from pkpd.likelihood.problem import Likelihood
+from pkpd.arm_level.gradient import ValueAndGradient
+from pkpd.arm_level.problem import Likelihood
 from pkpd.settings import Sampler
-from pkpd.variation import centring
-from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal, Normal
+from pkpd.variation import centring, standard
+from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal, Normal, Partial
 from pkpd.variation.space import Variable
 from pkpd.variation.standard import Frame
 
@@ -50,6 +50,9 @@ def _distribution(variable: Variable) -> Any:
             )
         case HalfNormal(sd):
             return pm.HalfNormal(variable.name, sd, **at)
+        case Partial(shape):
+            share = pm.Beta(f"{variable.name}_share", shape, shape, **at)
+            return pm.Deterministic(variable.name, 2 * cast(Any, share) - 1, **at)
 
 
 class ArmLogLikelihood(Op):
@@ -111,6 +114,8 @@ def _unbounded(variable: Variable, z: Any) -> Any:
             return math.log(median / (1 - median)) + sd * z
         case HalfNormal(sd):
             return math.log(sd) + z - 0.5
+        case Partial(shape):
+            return standard.logit_sd(shape) * z
 
 
 def program(likelihood: Likelihood, call: ValueAndGradient, frame: Frame) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pkpd import pymc_bridge, search
-from pkpd.likelihood.problem import Likelihood
+from pkpd.arm_level.problem import Likelihood
 from pkpd.search import Progress, Start
 from pkpd.settings import Sampler
 

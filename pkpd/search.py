@@ -17,9 +17,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize
 
-from pkpd.likelihood.frozen import Frozen, blank
-from pkpd.likelihood.gradient import Held, ValueAndGradient, compiled
-from pkpd.likelihood.problem import Likelihood
+from pkpd.arm_level.frozen import Frozen, blank
+from pkpd.arm_level.gradient import Held, ValueAndGradient, compiled
+from pkpd.arm_level.problem import Likelihood
 from pkpd.variation import centring, standard
 from pkpd.variation.standard import Frame
 

@@ -15,11 +15,13 @@ Whole = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """A table of fit.toml: frozen, and unknown keys are refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Endpoint(_Frozen):
+class Endpoint(Frozen):
     """A kind of row that is fitted."""
 
     endpoint: str
@@ -27,7 +29,7 @@ class Endpoint(_Frozen):
     estimand: str
 
 
-class DropoutPhase(_Frozen):
+class DropoutPhase(Frozen):
     """From `from_week` on, patients of `study` leave at this phase's own hazard."""
 
     phase: str
@@ -35,7 +37,7 @@ class DropoutPhase(_Frozen):
     from_week: float = 0.0
 
 
-class Patients(_Frozen):
+class Patients(Frozen):
     """The virtual patients of each arm, and the covariates nobody posted."""
 
     count: Whole = 64
@@ -48,7 +50,7 @@ class Patients(_Frozen):
     easi_sd: float = 11.0
 
 
-class Sampler(_Frozen):
+class Sampler(Frozen):
     """How draws are made."""
 
     chains: Whole = 2
@@ -62,7 +64,7 @@ class Sampler(_Frozen):
     tolerance: float = 1e-2
 
 
-class Demands(_Frozen):
+class Demands(Frozen):
     """What a posterior must meet to be reported as final."""
 
     rhat: float = 1.01
@@ -76,7 +78,7 @@ class Demands(_Frozen):
     coverage_high: Share = 0.96
 
 
-class Question(_Frozen):
+class Question(Frozen):
     """One induction whose responders are re-randomised."""
 
     drug: str
@@ -84,7 +86,7 @@ class Question(_Frozen):
     dose: float = Field(gt=0)
 
 
-class Predictions(_Frozen):
+class Predictions(Frozen):
     """What is predicted from the posterior."""
 
     questions: tuple[Question, ...] = ()
@@ -101,7 +103,7 @@ class Predictions(_Frozen):
     seed: int = 1
 
 
-class Settings(_Frozen):
+class Settings(Frozen):
     """A fit, as `fit.toml` states it, after defaults."""
 
     name: str

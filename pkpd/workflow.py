@@ -11,24 +11,24 @@ from pathlib import Path
 
 import pandas as pd
 
-from pkpd.diagnose.arms_left_out import arms_left_out
-from pkpd.diagnose.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
-from pkpd.diagnose.solver import prove
-from pkpd.diagnose.summary import summary
+from pkpd.arm_level.problem import Likelihood
+from pkpd.diagnosis.arms_left_out import arms_left_out
+from pkpd.diagnosis.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
+from pkpd.diagnosis.solver import prove
+from pkpd.diagnosis.summary import summary
 from pkpd.errors import DataError, Fault
 from pkpd.files import replacing
 from pkpd.fit_folder import Checked, open_fit, stale, update_card, write_card
 from pkpd.fitting import Progress, fitted, sampled_likelihood
-from pkpd.likelihood.problem import Likelihood
 from pkpd.posterior import Posterior, load_posterior
-from pkpd.predict import anywhere
-from pkpd.predict.asked import Asked
-from pkpd.predict.maintenance import maintenance
-from pkpd.predict.predictive import predictive
-from pkpd.predict.verdict import Contender, comparison, sentence
+from pkpd.prediction import anywhere
+from pkpd.prediction.asked import Asked
+from pkpd.prediction.maintenance import maintenance
+from pkpd.prediction.predictive import predictive
+from pkpd.prediction.verdict import Contender, comparison, sentence
 from pkpd.provenance import provenance
-from pkpd.report import report as write_report
-from pkpd.report.folder import COLUMNS
+from pkpd.reporting import report as write_report
+from pkpd.reporting.folder import COLUMNS
 from pkpd.settings import Settings
 from pkpd.variation.standard import prior_draws
 

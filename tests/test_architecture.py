@@ -23,21 +23,23 @@ ROOMS = (
     ("regimen", "regimen_clauses", "regimen_text"),
     ("data",),
     ("mechanism",),
+    ("compose",),
     ("library",),
     ("statement",),
-    ("simulate",),
-    ("settings",),
+    ("simulation",),
+    ("settings", "settings_individual"),
     ("variation",),
-    ("likelihood",),
+    ("arm_level",),
+    ("individual",),
     ("search",),
     ("pymc_bridge",),
     ("sampling",),
     ("posterior",),
-    ("diagnose",),
-    ("predict",),
+    ("diagnosis",),
+    ("prediction",),
     ("provenance",),
     ("fit_folder",),
-    ("report",),
+    ("reporting",),
     ("fitting",),
     ("workflow",),
     ("doctor",),
@@ -48,7 +50,7 @@ KEPT_TO = {
     "pymc": ("pymc_bridge",),
     "pytensor": ("pymc_bridge",),
     "nutpie": ("pymc_bridge",),
-    "matplotlib": ("report",),
+    "matplotlib": ("reporting",),
     "typer": ("cli",),
     "rich": ("cli",),
 }
@@ -60,7 +62,7 @@ TRANSITIVE = {
 }  # each comes with a package that pyproject names
 LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS = 400, 60, 8
 # Modules with a function of more parameters than MOST_PARAMETERS; one that has healed fails.
-KNOWN_LONG = ("mechanism.adaptive", "mechanism.exposure")
+KNOWN_LONG = ("mechanism.exposure",)
 MODEL_FILES_IMPORT = {"pkpd", "jax", "numpy", "math", "typing", "__future__", "collections"}
 
 FILES = {

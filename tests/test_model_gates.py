@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from pkpd.library import check_model, individual, load, models
-from pkpd.simulate import simulate
+from pkpd.simulation import simulate
 from pkpd.units import factor
 
 # (model, gate): why. An entry that has healed fails: take it out.

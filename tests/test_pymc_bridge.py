@@ -13,8 +13,8 @@ from scipy import stats
 from scipy.special import logit
 
 from pkpd import pymc_bridge
+from pkpd.arm_level.problem import likelihood as build
 from pkpd.fit_folder import open_fit
-from pkpd.likelihood.problem import likelihood as build
 from pkpd.model import Parameter
 from pkpd.sampling import sample
 from pkpd.search import find_mode

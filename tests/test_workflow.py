@@ -19,9 +19,9 @@ from pkpd import workflow
 from pkpd.files import replacing
 from pkpd.fit_folder import read_card, stale, update_card
 from pkpd.posterior import load_posterior
-from pkpd.predict.asked import Asked
+from pkpd.prediction.asked import Asked
 from pkpd.provenance import provenance
-from pkpd.report.folder import COLUMNS
+from pkpd.reporting.folder import COLUMNS
 
 FITS = Path(__file__).parents[1] / "fits"
 SMALL = {

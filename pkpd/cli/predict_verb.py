@@ -11,7 +11,7 @@ from pkpd.cli.folders import fit_folder
 from pkpd.cli.options import Fit, Json, Quiet
 from pkpd.cli.printing import rows_of, say, say_json, say_rows
 from pkpd.cli.progress import shown_progress
-from pkpd.predict.asked import Asked
+from pkpd.prediction.asked import Asked
 
 if TYPE_CHECKING:  # pandas takes 0.4 s, which `pkpd --help` need not wait for
     from pandas import DataFrame

@@ -39,7 +39,7 @@ def simulate(
     values = dict(_setting(text) for text in settings or [])
     if out is not None and not out.parent.is_dir():
         raise typer.BadParameter(f"--out {out}: there is no folder {out.parent}.")
-    from pkpd.simulate import simulate as simulated  # brings jax and pandas: 1 s
+    from pkpd.simulation import simulate as simulated  # brings jax and pandas: 1 s
 
     table = simulated(model, events, parameters, solver=solver, settings=values)
     if out is not None:

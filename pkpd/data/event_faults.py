@@ -10,8 +10,7 @@ import pandas as pd
 from pkpd.errors import Fault
 
 Found = Callable[[pd.Series], str]
-_KINDS = {3: "reset", 4: "reset and dose"}
-_MODELLED = {-1: "a modelled rate", -2: "a modelled duration"}
+DOSES, RESETS = (1, 4), (3, 4)
 
 
 def record_faults(name: str, table: pd.DataFrame, unreadable: pd.DataFrame) -> list[Fault]:
@@ -20,7 +19,7 @@ def record_faults(name: str, table: pd.DataFrame, unreadable: pd.DataFrame) -> l
     for wrong, found, remedy in (
         *_order_rules(table, unreadable),
         *_dose_rules(table, unreadable),
-        *_later_rules(table),
+        *_kind_rules(table),
     ):
         faults += _faults(name, table[np.asarray(wrong)], found, remedy)
     return faults
@@ -84,20 +83,20 @@ def _order_rules(t: pd.DataFrame, unreadable: pd.DataFrame) -> Iterator[tuple]:
         lambda r: "the subject's records resume here after another's",
         "Keep them together.",
     )
-    back = (t["TIME"].diff() < 0) & ~begins
+    back = (t["TIME"].diff() < 0) & ~begins & ~t["EVID"].isin(RESETS)
     yield back, lambda r: f"TIME goes back to {r['TIME']:g}", "Put the records in time order."
 
 
 def _dose_rules(t: pd.DataFrame, unreadable: pd.DataFrame) -> Iterator[tuple]:
-    dose = t["EVID"] == 1
+    dose = t["EVID"].isin(DOSES)
     yield t["AMT"] < 0, lambda r: f"AMT is {r['AMT']:g}, below zero", "Give a dose of zero or more."
     yield (
-        (t["AMT"] > 0) & t["EVID"].isin([0, 2]),
+        (t["AMT"] > 0) & t["EVID"].isin([0, 2, 3]),
         lambda r: f"AMT is {r['AMT']:g} on a record that is no dose (EVID {r['EVID']:g})",
         "Set EVID to 1, or AMT to 0.",
     )
     no_amount = dose & t["AMT"].isna() & ~unreadable["AMT"]
-    yield no_amount, lambda r: "a dose record (EVID 1) has no AMT", "Give the amount."
+    yield no_amount, lambda r: f"a dose record (EVID {r['EVID']:g}) has no AMT", "Give the amount."
     yield t["II"] < 0, lambda r: f"II is {r['II']:g}, below zero", "Give the time between doses."
     whole = (t["ADDL"] >= 0) & (t["ADDL"] == t["ADDL"].round())
     yield (
@@ -110,7 +109,7 @@ def _dose_rules(t: pd.DataFrame, unreadable: pd.DataFrame) -> Iterator[tuple]:
         lambda r: f"ADDL is {r['ADDL']:g} without II",
         "Give II, the time between the doses.",
     )
-    columns = ["ID", "TIME", "CMT", "AMT", "RATE", "ADDL", "II"]
+    columns = ["ID", "TIME", "CMT", "AMT", "RATE", "ADDL", "II", "SS", "EVID"]
     yield (
         dose & (t["AMT"] > 0) & t.where(dose)[columns].duplicated(),
         lambda r: f"the dose of {r['AMT']:g} at {r['TIME']:g} stands there twice",
@@ -118,32 +117,48 @@ def _dose_rules(t: pd.DataFrame, unreadable: pd.DataFrame) -> Iterator[tuple]:
     )
 
 
-def _later_rules(t: pd.DataFrame) -> Iterator[tuple]:
-    """Events of NONMEM that are refused by name."""
+def _kind_rules(t: pd.DataFrame) -> Iterator[tuple]:
+    """EVID, SS and RATE: what they may be, alone and together."""
+    dose = t["EVID"].isin(DOSES)
     yield (
         t["EVID"].notna() & ~t["EVID"].isin([0, 1, 2, 3, 4]),
         lambda r: f"EVID is {r['EVID']:g}",
-        "Use 0 (observation), 1 (dose) or 2 (other).",
+        "Use 0 (observation), 1 (dose), 2 (other), 3 (reset) or 4 (reset and dose).",
     )
     yield (
-        t["EVID"].isin([3, 4]),
-        lambda r: f"EVID is {r['EVID']:g} ({_KINDS[int(r['EVID'])]}), which is not yet supported",
-        "Give the time after the reset as a subject of its own.",
+        t["SS"].notna() & ~t["SS"].isin([0, 1, 2]),
+        lambda r: f"SS is {r['SS']:g}",
+        "Use 0 (none), 1 (steady state) or 2 (steady state added to what is there).",
+    )
+    steady = t["SS"].isin([1, 2])
+    yield (
+        steady & ~dose,
+        lambda r: f"SS is {r['SS']:g} on a record that is no dose (EVID {r['EVID']:g})",
+        "Set SS to 0, or EVID to 1.",
+    )
+    constant = steady & dose & (t["AMT"] == 0) & (t["RATE"] != 0)
+    yield (
+        steady & dose & ~constant & (t["II"] == 0),
+        lambda r: f"SS is {r['SS']:g} without II",
+        "Give II, the time between the doses; or AMT 0 and a RATE for a constant infusion.",
     )
     yield (
-        t["SS"].notna() & (t["SS"] != 0),
-        lambda r: f"SS is {r['SS']:g} (steady state), which is not yet supported",
-        "Give enough doses before, by ADDL and II.",
+        constant & ((t["II"] != 0) | (t["ADDL"] != 0)),
+        lambda r: "a steady state of a constant infusion (AMT 0) has II or ADDL",
+        "Set both to 0: the infusion ends at the record.",
     )
     yield (
-        t["RATE"].isin([-1, -2]),
-        lambda r: (
-            f"RATE is {r['RATE']:g} ({_MODELLED[int(r['RATE'])]}), which is not yet supported"
-        ),
-        "Give the rate as a number.",
+        constant & (t["RATE"] == -2),
+        lambda r: "a steady state of a constant infusion (AMT 0) has RATE -2",
+        "Give its rate: it has no duration.",
     )
     yield (
         (t["RATE"] < 0) & ~t["RATE"].isin([-1, -2]),
         lambda r: f"RATE is {r['RATE']:g}, below zero",
-        "Give amount per time, or 0 for a dose at once.",
+        "Give amount per time, 0 for a dose at once, -1 (modelled rate) or -2 (duration).",
+    )
+    yield (
+        dose & (t["RATE"] != 0) & ~steady & (t["AMT"] == 0),
+        lambda r: f"RATE is {r['RATE']:g} with AMT 0",
+        "Give the amount infused.",
     )

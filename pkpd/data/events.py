@@ -22,7 +22,9 @@ _EMPTY = ("", ".", "NA", "nan", "NaN", "<NA>", "None")
 
 @dataclass(frozen=True)
 class Events:
-    """Records of subjects in time order: doses (EVID 1), observations (0), other records (2).
+    """Records of subjects in time order.
+
+    EVID 0 observation, 1 dose, 2 other, 3 reset, 4 reset and dose; time may go back at a reset.
 
     `table` has one row a record, in input order: `row` (line of the file, or place in the
     table), ID, TIME, DV, AMT, EVID, MDV, RATE, ADDL, II, SS as numbers, CMT as text, and the
@@ -34,7 +36,7 @@ class Events:
 
     def __str__(self) -> str:
         subjects = self.table["ID"].nunique()
-        doses = int((self.table["EVID"] == 1).sum())
+        doses = int(self.table["EVID"].isin([1, 4]).sum())
         return (
             f"{self.name}: {subjects} subjects, {len(self.table)} records, {doses} dose records. "
             "Next: simulate(model, events)."

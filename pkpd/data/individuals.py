@@ -11,7 +11,7 @@ import pandas as pd
 
 from pkpd.data.events import identifiers, numbers, text_table
 from pkpd.errors import DataError, Fault
-from pkpd.model import Model
+from pkpd.model import DOSING, Model
 
 
 def individual_values(
@@ -23,8 +23,8 @@ def individual_values(
     """Values by parameter, one for each of `subjects`, for the parameters that are given at all.
 
     `parameters` is a table of ID and any parameters, or one value a name; `settings` is one value
-    a name. Names may be in capitals; `f_` and `lag_` of each compartment are names too. Raises
-    `DataError` with every fault.
+    a name. Names may be in capitals; `f_`, `lag_`, `rate_` and `dur_` of each compartment are
+    names too. Raises `DataError` with every fault.
     """
     shared = {"settings": settings}
     faults: list[Fault] = []
@@ -50,7 +50,7 @@ def individual_values(
 
 def dosing_names(model: Model) -> tuple[str, ...]:
     """The dosing parameters of every compartment."""
-    return tuple(f"{role}_{state}" for state in model.states for role in ("f", "lag"))
+    return tuple(f"{role}_{state}" for state in model.states for role in DOSING)
 
 
 def _from_table(
@@ -96,15 +96,6 @@ def _known(model: Model, given: str, where: str, faults: list[Fault]) -> str | N
     name = str(given).lower()
     if name in names:
         return name
-    if any(name == f"{role}_{state}" for state in model.states for role in ("rate", "dur")):
-        faults.append(
-            Fault(
-                where,
-                f"{name} belongs to doses with RATE -1 or -2, which are not yet supported",
-                "Give the rate in the column RATE.",
-            )
-        )
-        return None
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"Did you mean {near[0]}? " if near else ""
     faults.append(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import expm
 from jaxtyping import Array, Float
+
+from pkpd.mechanism.timeline import Timeline
 
 
 def rate_matrix(
@@ -37,27 +38,25 @@ def _transition(matrix: Array, flow: Array, duration: Array) -> tuple[Array, Arr
     return power[:size, :size], power[:size, size] * most
 
 
-@partial(jax.jit, static_argnames=("rates", "states"))
+def advance_linear(matrix: Array, x: Array, duration: Array, flow: Array) -> Array:
+    """A state after some time under a constant infusion."""
+    remains, gained = _transition(matrix, flow, duration)
+    return remains @ x + gained
+
+
 def solve_linear(
     initial: Float[Array, " states"],
-    duration: Float[Array, " steps"],
-    infusion: Float[Array, "steps states"],
-    bolus: Float[Array, "steps states"],
-    p: Mapping[str, Float[Array, " steps"]],
-    *,
-    rates: Callable,
-    states: tuple[str, ...],
+    line: Timeline,
+    matrices: Float[Array, "records states states"],
 ) -> Float[Array, "steps states"]:
-    """The state after each step and its bolus; `p` holds each step's parameters.
-
-    Assumes that `rates` is linear in the states and does not look at time.
-    """
-    matrices = jax.vmap(lambda q: rate_matrix(rates, states, q))(p)
-    remains, gained = jax.vmap(_transition)(matrices, infusion, duration)
+    """The state after each step, x' = A x + flow with the matrix of the record that governs."""
+    remains, gained = jax.vmap(_transition)(
+        matrices[line.governs], line.flow, line.end - line.start
+    )
 
     def advance(x: Array, step: tuple) -> tuple[Array, Array]:
-        remain, gain, add = step
-        after = remain @ x + gain + add
+        remain, gain, keep, given = step
+        after = keep * (remain @ x + gain) + given
         return after, after
 
-    return jax.lax.scan(advance, initial, (remains, gained, bolus))[1]
+    return jax.lax.scan(advance, initial, (remains, gained, line.keep, line.given))[1]

@@ -1,7 +1,7 @@
 """Meshes: where the fixed-step solver may step, fine after a first dose and wide later.
 
 A mesh is an increasing array of days that holds every dose and every visit. It is planned once
-for a data set (`likelihood/planned.py`), then every draw of the sampler runs over it unchanged.
+for a data set (`arm_level/planned.py`), then every draw of the sampler runs over it unchanged.
 """
 
 from __future__ import annotations

@@ -1,160 +1,138 @@
-"""One subject's records as steps: advance to a time, under constant infusions, then add doses.
+"""A schedule met with parameters: steps to advance over, under constant infusions.
 
-The order of things at equal times is that of NONMEM's PREDPP: records in their own order;
-doses from ADDL, and doses delayed by a lag, before any record at the same time.
+In jax throughout, so that a lag, a share, a rate or a duration may be estimated: the order of
+events is found anew for each value, gradients run through their times and amounts.
+
+At equal times records keep their own order; further doses, and doses delayed by a lag, come before
+any record at the same time (PREDPP). A record's own parameters govern the interval that ends at
+it; the share, lag, rate and duration of a dose are those of the record that orders it, for its
+further doses too. A share acts on the duration of an infusion of given rate, on the rate of one of
+given duration.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-from jaxtyping import Bool, Float, Int
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from pkpd.mechanism.schedule import Schedule
+
+RATE_MODELLED, DURATION_MODELLED = -1.0, -2.0
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Records:
-    """One subject's records, arrays of one length.
+class Dosing:
+    """What becomes of a dose, by record: share that arrives, lag, modelled rate and duration."""
 
-    `share` and `lag` are the bioavailability and the delay of each record's compartment.
-    """
-
-    time: Float[np.ndarray, " records"]
-    dose: Bool[np.ndarray, " records"]
-    amount: Float[np.ndarray, " records"]
-    state: Int[np.ndarray, " records"]
-    rate: Float[np.ndarray, " records"]
-    further: Int[np.ndarray, " records"]
-    interval: Float[np.ndarray, " records"]
-    share: Float[np.ndarray, " records"]
-    lag: Float[np.ndarray, " records"]
+    share: Float[Array, " R"]
+    lag: Float[Array, " R"]
+    rate: Float[Array, " R"]
+    duration: Float[Array, " R"]
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Timeline:
-    """Steps: over [start, end] under `infusion`, then `bolus` is added.
+    """Steps (T): over [start, end] under `flow`; then the state times `keep`, plus `given`.
 
-    `governs` is the record whose parameters hold over the step, `read` the step after which
-    each record's state stands, `origin` the time of the first dose.
+    `governs` is the record whose parameters hold over the step, `read` the step after which each
+    record's state stands, `origin` the model's time zero.
     """
 
-    start: Float[np.ndarray, " steps"]
-    end: Float[np.ndarray, " steps"]
-    infusion: Float[np.ndarray, "steps states"]
-    bolus: Float[np.ndarray, "steps states"]
-    governs: Int[np.ndarray, " steps"]
-    read: Int[np.ndarray, " records"]
-    origin: float
+    start: Float[Array, " T"]
+    end: Float[Array, " T"]
+    origin: Float[Array, " T"]
+    flow: Float[Array, "T states"]
+    keep: Float[Array, " T"]
+    given: Float[Array, "T states"]
+    governs: Int[Array, " T"]
+    read: Int[Array, " R"]
 
 
 @dataclass(frozen=True)
-class _Doses:
-    """Every single dose, further ones written out; `record` is the one that orders it."""
+class Infusions:
+    """Arrival, end, rate into the body, and amount at once, of every dose."""
 
-    when: Float[np.ndarray, " doses"]
-    stop: Float[np.ndarray, " doses"]
-    amount: Float[np.ndarray, " doses"]
-    record: Int[np.ndarray, " doses"]
-    at_record: Bool[np.ndarray, " doses"]
-    infused: Bool[np.ndarray, " doses"]
+    begin: Float[Array, " D"]
+    stop: Float[Array, " D"]
+    rate: Float[Array, " D"]
+    amount: Float[Array, " D"]
 
 
-def timeline(records: Records, states: int) -> Timeline:
-    """The steps of one subject, padded to one of few lengths.
+def arrivals(s: Schedule, d: Dosing) -> Infusions:
+    """When doses arrive and how; those cancelled before they arrive bring nothing."""
+    share, lag = d.share[s.record], d.lag[s.record]
+    rate, lasts = flow_of(s.amount * share, s.rate, d.rate[s.record], d.duration[s.record])
+    when = _snapped(s.time[s.record] + s.number * s.interval + lag, jnp.asarray(s.time))
+    stop = _snapped(when + lasts, jnp.asarray(s.time))
+    alive = when < s.cancel
+    infused = (s.rate != 0) & alive & (s.amount > 0)
+    at_once = (s.rate == 0) & alive
+    return Infusions(
+        begin=jnp.maximum(when, s.time[s.record]),
+        stop=jnp.where(infused, jnp.minimum(stop, s.cancel), when),
+        rate=jnp.where(infused, rate, 0.0),
+        amount=jnp.where(at_once, s.amount * share, 0.0),
+    )
 
-    A record's own parameters govern the interval that ends at it. A delay and a share are those
-    of the record that orders the dose, for its further doses too. A share acts on the duration
-    of an infusion, not on its rate.
-    """
-    doses = _doses(records)
-    count = len(records.time)
-    apart, at_once = ~doses.at_record, ~doses.infused
-    time = np.concatenate([records.time, doses.when[apart], doses.stop[doses.infused]])
-    order = np.where(np.arange(len(time)) < count, np.arange(len(time)), -1)
-    keep = np.flatnonzero(time <= records.time[-1])
-    keep = keep[np.lexsort((order[keep], time[keep]))]
 
-    item = doses.record.copy()
-    item[apart] = count + np.arange(apart.sum())
-    bolus = np.zeros((len(time), states))
-    bolus[item[at_once], records.state[doses.record[at_once]]] = doses.amount[at_once]
+def flow_of(amount: Array, told: Array, rate: Array, duration: Array) -> tuple[Array, Array]:
+    """Rate and duration of an infusion of `amount`, RATE `told` (above zero, -1 or -2)."""
+    timed = told == DURATION_MODELLED
+    given = jnp.where(told == RATE_MODELLED, rate, jnp.where(told > 0, told, 1.0))
+    lasts = jnp.where(timed, duration, amount / given)
+    return jnp.where(timed, amount / jnp.where(timed, duration, 1.0), given), lasts
 
-    end = time[keep]
-    start = np.concatenate([records.time[:1], end[:-1]])
-    read = np.flatnonzero(keep < count)
-    taken = records.dose & (records.amount > 0)
+
+def timeline(s: Schedule, d: Dosing, states: int) -> Timeline:
+    """The steps of one subject: one for each record, dose and end of an infusion."""
+    records, came = jnp.arange(s.time.size), arrivals(s, d)
+    at_record = (s.number == 0) & (d.lag[s.record] == 0)
+    ends = jnp.where(s.infused < 0, s.time[-1], came.stop[s.infused])
+    time = jnp.concatenate([jnp.asarray(s.time), came.begin, ends])
+    place = jnp.concatenate(
+        [records, jnp.where(at_record, s.record + 0.5, -1.0), jnp.full(ends.size, -1.0)]
+    )
+    last = s.time[-1]
+    place = jnp.where(time > last, jnp.inf, place)
+    time = jnp.minimum(time, last)
+    order = jnp.lexsort((place, time))
+    end = time[order]
+    start = jnp.concatenate([end[:1], end[:-1]])
+    is_record = order < s.time.size
+    governs = jnp.minimum(jnp.cumsum(is_record) - is_record, s.time.size - 1)
+    one_hot = jnp.eye(states)[s.state]
+    given = jnp.zeros((time.size, states))
+    given = given.at[s.time.size : s.time.size + came.begin.size].set(
+        one_hot * came.amount[:, None]
+    )
+    keep = jnp.concatenate([jnp.asarray(s.keep), jnp.ones(time.size - s.time.size)])
     return Timeline(
         start=start,
         end=end,
-        infusion=_flow(records, doses, (start + end) / 2, states),
-        bolus=bolus[keep],
-        governs=np.searchsorted(read, np.arange(len(keep))),
-        read=read,
-        origin=float(records.time[taken][0] if taken.any() else records.time[0]),
+        origin=jnp.asarray(s.origin)[governs],
+        flow=_running(came, (start + end) / 2) @ one_hot,
+        keep=keep[order],
+        given=given[order],
+        governs=governs,
+        read=jnp.argsort(order)[: s.time.size],
     )
 
 
-def common_length(lines: Iterable[Timeline]) -> int:
-    """A power of two no line is longer than, 16 at least: subjects so share one program."""
-    return max(16, 1 << (max(len(line.end) for line in lines) - 1).bit_length())
+def _running(came: Infusions, middle: Float[Array, " T"]) -> Float[Array, "T D"]:
+    """The rate of every infusion over every step; overlapping ones add."""
+    running = (came.begin <= middle[:, None]) & (middle[:, None] < came.stop)
+    return running * came.rate
 
 
-def padded(steps: Timeline, length: int) -> Timeline:
-    """The same with steps of no time at its end, `length` in all."""
-    more = length - len(steps.end)
-    last = {
-        "start": steps.end[-1],
-        "end": steps.end[-1],
-        "infusion": 0.0,
-        "bolus": 0.0,
-        "governs": steps.governs[-1],
-    }
-    longer = {}
-    for name, value in last.items():
-        array = getattr(steps, name)
-        tail = np.full((more, *array.shape[1:]), value, array.dtype)
-        longer[name] = np.concatenate([array, tail])
-    return replace(steps, **longer)
-
-
-def _doses(records: Records) -> _Doses:
-    ordered = np.flatnonzero(records.dose)
-    record = np.repeat(ordered, 1 + records.further[ordered])
-    first = np.concatenate([[True], np.diff(record) > 0])[: len(record)]
-    number = np.arange(len(record)) - np.maximum.accumulate(
-        np.where(first, np.arange(len(record)), 0)
-    )
-    when = records.time[record] + number * records.interval[record] + records.lag[record]
-    amount = records.amount[record] * records.share[record]
-    infused = records.rate[record] > 0
-    lasts = np.where(infused, amount / np.where(infused, records.rate[record], 1.0), 0.0)
-    return _Doses(
-        when=_snapped(when, records.time),
-        stop=_snapped(when + lasts, records.time),
-        amount=amount,
-        record=record,
-        at_record=(number == 0) & (records.lag[record] == 0),
-        infused=infused,
-    )
-
-
-def _flow(
-    records: Records, doses: _Doses, middle: Float[np.ndarray, " steps"], states: int
-) -> Float[np.ndarray, "steps states"]:
-    """The infusion rate into each state over each step; overlapping infusions add."""
-    running = (doses.when <= middle[:, None]) & (middle[:, None] < doses.stop) & doses.infused
-    into = np.eye(states)[records.state[doses.record]] * records.rate[doses.record][:, None]
-    return running @ into
-
-
-def _snapped(times: np.ndarray, records: np.ndarray) -> np.ndarray:
+def _snapped(times: Float[Array, " D"], records: Float[Array, " R"]) -> Float[Array, " D"]:
     """Times a rounding away from a record moved onto it: 3 x 0.1 is 0.3."""
-    place = (
-        np.clip(np.searchsorted(records, times), 1, len(records) - 1)
-        if len(records) > 1
-        else np.zeros(len(times), int)
-    )
-    below, above = records[np.maximum(place - 1, 0)], records[place]
-    near = np.where(times - below < above - times, below, above)
-    return np.where(np.abs(near - times) <= 1e-9 * (1 + np.abs(times)), near, times)
+    near = records[jnp.argmin(jnp.abs(times[:, None] - records), axis=1)]
+    off = jax.lax.stop_gradient(near - times)
+    finite = jnp.isfinite(times)
+    close = finite & (jnp.abs(off) <= 1e-9 * (1 + jnp.abs(jnp.where(finite, times, 0.0))))
+    return times + jnp.where(close, off, 0.0)

@@ -6,6 +6,7 @@ Formulas (density on the natural scale of the parameter, always normalised):
 * `LogNormal(median, sd)`: log x ~ normal(log median, sd)
 * `LogitNormal(median, sd)`: logit x ~ normal(logit median, sd), x in (0, 1)
 * `HalfNormal(sd)`: x >= 0, density 2 normal(x | 0, sd)
+* `Partial(shape)`: x within -1 and 1, (x + 1) / 2 ~ beta(shape, shape): a partial correlation
 """
 
 from __future__ import annotations
@@ -54,4 +55,16 @@ class HalfNormal:
         return 0.6744897501960817 * self.sd
 
 
-Prior = Normal | LogNormal | LogitNormal | HalfNormal
+@dataclass(frozen=True)
+class Partial:
+    """A partial correlation, symmetric about 0: (x + 1) / 2 is beta(shape, shape)."""
+
+    shape: float
+
+    @property
+    def median(self) -> float:
+        """The median, which is 0."""
+        return 0.0
+
+
+Prior = Normal | LogNormal | LogitNormal | HalfNormal | Partial

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 from jax.scipy.special import logit
-from jax.scipy.stats import norm
+from jax.scipy.stats import beta, norm
 from jaxtyping import Array, Float
 
 from pkpd.model import Parameter
-from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal, Normal, Prior
+from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal, Normal, Partial, Prior
 from pkpd.variation.spread import Cv, Sd, Variance
 
 
@@ -80,6 +80,8 @@ def log_prior(prior: Prior, value: Array) -> Array:
             return norm.logpdf(logit(value), centre, sd) - jnp.log(value) - jnp.log1p(-value)
         case HalfNormal(sd):
             return norm.logpdf(value, 0.0, sd) + math.log(2.0)
+        case Partial(shape):
+            return beta.logpdf((value + 1) / 2, shape, shape) - math.log(2.0)
 
 
 def _of_parameter(

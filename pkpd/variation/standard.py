@@ -1,8 +1,8 @@
 """Standardised coordinates: one unbounded number a free variable, about N(0, 1) under its prior.
 
 Normal: (x - mean) / sd. LogNormal: (log x - log median) / sd. LogitNormal: the same on the logit.
-HalfNormal: log(x / sd) + 1/2. They serve the search for a start, the prior's own draws and the
-contraction of each posterior.
+HalfNormal: log(x / sd) + 1/2. Partial: logit((x + 1) / 2) over its SD. They serve the search for a
+start, the prior's own draws and the contraction of each posterior.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.nn import log_sigmoid
 from jax.scipy.special import expit, logit
 from jaxtyping import Array, Float
+from scipy.special import ndtr, polygamma
+from scipy.stats import beta
 
-from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal, Normal, Prior
+from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal, Normal, Partial, Prior
 from pkpd.variation.space import Space
 
 
@@ -48,6 +51,8 @@ def natural(prior: Prior, z: Array) -> Array:
             return expit(math.log(median / (1 - median)) + sd * z)
         case HalfNormal(sd):
             return sd * jnp.exp(z - 0.5)
+        case Partial(shape):
+            return 2 * expit(logit_sd(shape) * z) - 1
 
 
 def standard(prior: Prior, x: Array) -> Array:
@@ -61,6 +66,13 @@ def standard(prior: Prior, x: Array) -> Array:
             return (logit(x) - math.log(median / (1 - median))) / sd
         case HalfNormal(sd):
             return jnp.log(x / sd) + 0.5
+        case Partial(shape):
+            return logit((x + 1) / 2) / logit_sd(shape)
+
+
+def logit_sd(shape: float) -> float:
+    """The SD of the logit of a beta(shape, shape)."""
+    return math.sqrt(2 * polygamma(1, shape))
 
 
 def _each(space: Space, flat: Array, change) -> Array:
@@ -87,6 +99,9 @@ def log_prior_standard(space: Space, z: Float[Array, " size"]) -> Float[Array, "
     def part(prior: Prior, z: Array) -> Array:
         if isinstance(prior, HalfNormal):
             return z - 0.5 * jnp.exp(2 * z - 1)
+        if isinstance(prior, Partial):
+            share = logit_sd(prior.shape) * z
+            return prior.shape * (log_sigmoid(share) + log_sigmoid(-share))
         return -0.5 * z * z
 
     return _each(space, z, part).sum()
@@ -97,7 +112,9 @@ def prior_draws(space: Space, draws: int, seed: int) -> dict[str, np.ndarray]:
     z = jax.random.normal(jax.random.key(seed), (draws, space.size))
 
     def drawn(prior: Prior, z: Array) -> Array:
+        if isinstance(prior, Partial):
+            return 2 * jnp.asarray(beta(prior.shape, prior.shape).ppf(ndtr(z))) - 1
         return prior.sd * jnp.abs(z) if isinstance(prior, HalfNormal) else natural(prior, z)
 
-    flat = jax.vmap(lambda row: _each(space, row, drawn))(z)
+    flat = _each(space, z.T, drawn).T
     return {name: np.asarray(value) for name, value in jax.vmap(space.unpack)(flat).items()}

@@ -17,8 +17,8 @@ import numpy as np
 from solving import FLOOR, MOST_STEPS
 from timing import Row, alternating, row
 
-from pkpd.likelihood.gradient import value_and_gradient
-from pkpd.likelihood.problem import Likelihood
+from pkpd.arm_level.gradient import value_and_gradient
+from pkpd.arm_level.problem import Likelihood
 from pkpd.mechanism import exponential, mesh
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
+from pkpd.arm_level.planned import planned
+from pkpd.arm_level.problem import Likelihood, likelihood
+from pkpd.arm_level.trajectories import concentration, individuals
 from pkpd.fit_folder import open_fit
-from pkpd.likelihood.planned import planned
-from pkpd.likelihood.problem import Likelihood, likelihood
-from pkpd.likelihood.trajectories import concentration, individuals
 from pkpd.mechanism import mesh
 
 FOLDER = Path(__file__).parents[2] / "fits" / "ox40_extension"

@@ -1,0 +1,149 @@
+"""Responders re-randomised and followed: what each draw says, kept apart by draw.
+
+Responders are those of the endpoint asked about at the selection visit, in the trial and at the
+visit. Every regimen has the same patients with the same luck, in every draw. With R(t) responding
+and P(t) present at visit t, over the selected:
+
+    NRI          sum R(t) P(t) / number selected
+    observed     sum R(t) P(t) / sum P(t)
+    hypothetical sum R(t) / number selected     (had nobody left or missed a visit)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from pkpd.arm_level.problem import Likelihood
+from pkpd.prediction.patients import Luck, Shown, luck, shown, wandering
+from pkpd.prediction.plan import Plan
+from pkpd.prediction.simulated import Draws, Future, futures
+from pkpd.settings import Predictions
+
+COPIES = 8
+"""Lucks of each virtual patient, so that a share is not at the mercy of one."""
+ESTIMANDS = ("observed", "NRI", "hypothetical")
+Kept = dict[tuple[str, str, str], Float[np.ndarray, "draws regimens visits"]]
+
+
+def kept(likelihood: Likelihood, plan: Plan, draws: Draws) -> Kept:
+    """By (endpoint, estimand, statistic), for every draw, regimen and visit.
+
+    Statistics are `proportion`; for EASI_PCHG `mean_change`, `lower`, `upper` (between patients,
+    in per cent); for CONC `concentration_trough`; `median_weeks_to_loss` and
+    `restricted_mean_weeks_to_loss` have one visit only.
+    """
+    asked = likelihood.settings.predictions
+    weeks = np.union1d(plan.weeks, plan.trough)
+    count = plan.lanes.easi.shape[1] * COPIES
+    chance = luck(np.random.default_rng(asked.seed), len(plan.weeks), (count,))
+    found: dict[tuple[str, str, str], list[np.ndarray]] = {}
+    for k, future in enumerate(futures(likelihood, draws, plan.lanes, weeks)):
+        values = {name: np.asarray(draws[name][k]) for name in likelihood.space.names}
+        for key, value in _draw(values, plan, future, weeks, chance, asked).items():
+            found.setdefault(key, []).append(value)
+    return {key: np.stack(parts) for key, parts in found.items()}
+
+
+def _draw(
+    values: Mapping[str, np.ndarray],
+    plan: Plan,
+    future: Future,
+    weeks: np.ndarray,
+    chance: Luck,
+    asked: Predictions,
+) -> dict[tuple[str, str, str], np.ndarray]:
+    """One draw's numbers, each (regimens, visits)."""
+    at = np.searchsorted(weeks, plan.weeks)
+    ratio, stay = (
+        np.tile(part[at].transpose(1, 0, 2), COPIES) for part in (future.ratio, future.stay)
+    )
+    easi = np.tile(plan.lanes.easi, COPIES)
+    drift = wandering(values, chance, plan.weeks)
+    visit = shown(
+        values,
+        ratio=ratio,
+        stay=stay,
+        easi=easi,
+        drift=drift,
+        chance=chance,
+        trial=int(plan.lanes.trial[0]),
+    )
+    found = {}
+    for endpoint in asked.endpoints:
+        chosen = visit.response[endpoint][0, 0] & visit.present[0, 0]
+        found |= _responding(endpoint, visit, chosen, plan)
+        if endpoint == asked.endpoints[0]:
+            found |= _changes(visit, ratio, chosen, asked.level)
+            found["CONC", "hypothetical", "concentration_trough"] = _troughs(
+                future, weeks, plan, chosen
+            )
+    return found
+
+
+def _responding(
+    endpoint: str, visit: Shown, chosen: np.ndarray, plan: Plan
+) -> dict[tuple[str, str, str], np.ndarray]:
+    response, present = visit.response[endpoint][..., chosen], visit.present[..., chosen]
+    size = max(int(chosen.sum()), 1) if chosen.any() else np.nan
+    both, there = (response & present).sum(axis=-1), present.sum(axis=-1)
+    share = {
+        "observed": both / np.where(there > 0, there, np.nan),
+        "NRI": both / size,
+        "hypothetical": response.sum(axis=-1) / size,
+    }
+    found = {(endpoint, name, "proportion"): value for name, value in share.items()}
+    to_loss = weeks_to_loss(response, plan.weeks)
+    longest = plan.weeks[-1] - plan.selection
+    middle = np.median(to_loss, axis=-1) if chosen.any() else np.full(len(to_loss), np.nan)
+    mean = np.minimum(to_loss, longest).sum(axis=-1) / size
+    found[endpoint, "hypothetical", "median_weeks_to_loss"] = middle[:, None]
+    found[endpoint, "hypothetical", "restricted_mean_weeks_to_loss"] = mean[:, None]
+    return found
+
+
+def weeks_to_loss(
+    response: np.ndarray, weeks: np.ndarray
+) -> Float[np.ndarray, "regimens patients"]:
+    """Weeks from the first visit to the first at which a patient does not respond; else inf."""
+    lost = ~response
+    first = weeks[np.argmax(lost, axis=1)] - weeks[0]
+    return np.where(lost.any(axis=1), first, np.inf)
+
+
+def _changes(
+    visit: Shown, ratio: np.ndarray, chosen: np.ndarray, level: float
+) -> dict[tuple[str, str, str], np.ndarray]:
+    """Mean % change as seen, and the spread of patients' own % change without visits' noise."""
+    change, present = 100 * (visit.seen[..., chosen] - 1), visit.present[..., chosen]
+    if not chosen.any():
+        empty = np.full(ratio.shape[:2], np.nan)
+        names = (
+            ("observed", "mean_change"),
+            ("hypothetical", "mean_change"),
+            ("hypothetical", "lower"),
+            ("hypothetical", "upper"),
+            ("hypothetical", "middle"),
+        )
+        return {("EASI_PCHG", *name): empty for name in names}
+    there = present.sum(axis=-1)
+    tail = (1 - level) / 2
+    own = 100 * (ratio[..., chosen] - 1)
+    low, high = np.quantile(own, (tail, 1 - tail), axis=-1)
+    return {
+        ("EASI_PCHG", "observed", "mean_change"): np.where(present, change, 0).sum(axis=-1)
+        / np.where(there > 0, there, np.nan),
+        ("EASI_PCHG", "hypothetical", "mean_change"): change.mean(axis=-1),
+        ("EASI_PCHG", "hypothetical", "lower"): low,
+        ("EASI_PCHG", "hypothetical", "upper"): high,
+        ("EASI_PCHG", "hypothetical", "middle"): own.mean(axis=-1),
+    }
+
+
+def _troughs(future: Future, weeks: np.ndarray, plan: Plan, chosen: np.ndarray) -> np.ndarray:
+    """Mean mg/L of the selected just before their last dose; now, for those who stopped."""
+    at = np.searchsorted(weeks, plan.trough)
+    level = np.tile(np.stack([future.level[at[r], r] for r in range(len(at))]), COPIES)
+    return level[..., chosen].mean(axis=-1) if chosen.any() else np.full(at.shape, np.nan)

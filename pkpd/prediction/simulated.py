@@ -1,0 +1,120 @@
+"""Virtual patients under any regimen of one drug, followed as far as asked, draw by draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from pkpd.arm_level import arms
+from pkpd.arm_level.problem import Likelihood
+from pkpd.arm_level.trajectories import Lanes
+from pkpd.mechanism import mesh as meshes
+from pkpd.prediction.trials import baseline, dosing_phases, given_in, trial_of
+from pkpd.regimen import Regimen
+from pkpd.variation.population import exposures, population
+from pkpd.variation.subjects import varying
+
+WEEK = 7.0
+WIDEST = 3.5
+Draws = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Future:
+    """One draw: EASI ratio, stay probability and mg/L, shape (weeks, regimens, patients)."""
+
+    ratio: Float[np.ndarray, "T R N"]
+    stay: Float[np.ndarray, "T R N"]
+    level: Float[np.ndarray, "T R N"]
+
+
+def lanes_for(
+    likelihood: Likelihood,
+    drug: str,
+    regimens: Sequence[Regimen],
+    weeks: np.ndarray,
+    *,
+    patients: int,
+    seed: int,
+    new_trial: bool = False,
+) -> Lanes:
+    """Lanes of regimens of one drug ("placebo" has none to give) that share their patients.
+
+    Trial effects are those of the drug's own trial; with `new_trial`, of one trial more than the
+    fit had, for draws from `with_new_trial`. `patients` is rounded up to a power of two.
+    """
+    trial, end = trial_of(likelihood, drug), float(np.max(weeks))
+    doses = [[(d.week * WEEK, d.amount) for d in regimen.doses(end)] for regimen in regimens]
+    days = _days(doses, weeks)
+    pk = likelihood.pk[drug if drug in likelihood.pk else given_in(likelihood, trial)]
+    random = tuple(p.name for p in likelihood.disease.parameters if p.between is not None)
+    kinds = dict.fromkeys(name for model in likelihood.pk.values() for name in varying(model))
+    count, runs = 1 << (patients - 1).bit_length(), len(regimens)
+    asked = likelihood.settings.patients.model_copy(update={"count": count, "seed": seed})
+    people = population(
+        asked, [baseline(likelihood, trial)] * runs, [0] * runs, random, tuple(kinds)
+    )
+    nodes = meshes.nodes(days)
+    phases, trials = likelihood.settings.dropout, likelihood.space.coords["trial"]
+    phase = np.full(days.size - 1, len(phases))
+    drugs = tuple(likelihood.settings.drugs)
+    return Lanes(
+        mesh=days,
+        log_concentration=np.stack(
+            [exposures(pk, people, k, given, nodes) for k, given in enumerate(doses)], axis=2
+        ),
+        scores={name: people.scores[name] for name in random},
+        easi=people.easi,
+        drug=np.full(runs, drugs.index(drug if drug in drugs else given_in(likelihood, trial))),
+        trial=np.full(runs, len(trials) if new_trial else trials.index(trial)),
+        phase=np.repeat(
+            (phase if new_trial else dosing_phases(likelihood, trial, days))[:, None], runs, axis=1
+        ),
+        drugs=drugs,
+    )
+
+
+def _days(doses: list[list[tuple[float, float]]], weeks: np.ndarray) -> np.ndarray:
+    given = {day for regimen in doses for day, _ in regimen}
+    onsets = {regimen[0][0] for regimen in doses if regimen}
+    asked = {float(week) * WEEK for week in weeks}
+    return meshes.graded(max(asked), {*given, *asked}, onsets, WIDEST)
+
+
+def with_new_trial(likelihood: Likelihood, draws: Draws, seed: int) -> dict[str, np.ndarray]:
+    """Draws with one trial (and dropout phase) more, its standardised effects fresh N(0, 1)."""
+    random = np.random.default_rng(seed)
+    wide = {v.name for v in likelihood.space.variables if v.dim in ("trial", "phase")}
+
+    def grown(name: str) -> np.ndarray:
+        value = np.asarray(draws[name])
+        if name not in wide:
+            return value
+        return np.concatenate([value, random.standard_normal((len(value), 1))], axis=1)
+
+    return {name: grown(name) for name in likelihood.space.names}
+
+
+def day_index(lanes: Lanes, weeks: np.ndarray) -> np.ndarray:
+    """Places of weeks on a mesh that holds them."""
+    return np.searchsorted(lanes.mesh, np.asarray(weeks, float) * WEEK - 1e-6)
+
+
+def futures(
+    likelihood: Likelihood, draws: Draws, lanes: Lanes, weeks: np.ndarray
+) -> Iterator[Future]:
+    """The virtual patients at `weeks`, one draw after another."""
+    at = day_index(lanes, weeks)
+
+    @jax.jit
+    def solve(values: Mapping) -> tuple:
+        found = arms.paths(likelihood.disease, values, lanes)
+        return found.ratio[at], found.stay[at], found.level[at]
+
+    for k in range(len(next(iter(draws.values())))):
+        values = {name: np.asarray(draws[name][k]) for name in likelihood.space.names}
+        yield Future(*(np.asarray(part) for part in solve(values)))

@@ -1,5 +1,0 @@
-"""Figures, tables and one self-contained HTML page from a fit folder."""
-
-from pkpd.report.page import report
-
-__all__ = ["report"]

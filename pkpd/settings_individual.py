@@ -1,0 +1,152 @@
+"""What the `fit.toml` of an individual-level fit chooses: parameters, random effects, outcomes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pkpd.settings import Demands, Frozen, Sampler, Share, Whole
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class CovariateEffect(Frozen):
+    """How a covariate acts on a parameter; `coefficient` is fixed, or `mean` and `sd` its prior.
+
+    x the covariate, r its reference, b the coefficient: power (x / r)^b, exponential
+    exp(b (x - r)), linear 1 + b (x - r), below 1 + b where x < r (else 1), equal exp(b) where
+    x = r (else 1). Each multiplies the parameter.
+    """
+
+    name: str
+    form: Literal["power", "exponential", "linear", "below", "equal"] = "power"
+    reference: float
+    coefficient: float | None = None
+    mean: float | None = None
+    sd: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one_or_other(self) -> CovariateEffect:
+        if (self.coefficient is None) == (self.mean is None or self.sd is None):
+            raise ValueError("give coefficient, or mean and sd of its prior")
+        return self
+
+
+class Choice(Frozen):
+    """What is said of one parameter; what is not said stays as the model has it.
+
+    `fixed` is a value held; `median` and `sd` a prior (sd on the parameter's own scale: of its log,
+    logit or itself). `between` is the SD of the half-normal prior of the between-subject SD, 0 for
+    none; `between_fixed` that SD itself, held. `occasion` is the same between occasions of a
+    subject.
+    """
+
+    fixed: float | None = None
+    median: float | None = None
+    sd: Positive | None = None
+    between: Annotated[float, Field(ge=0)] | None = None
+    between_fixed: Positive | None = None
+    occasion: Annotated[float, Field(ge=0)] = 0.0
+    covariates: tuple[CovariateEffect, ...] = ()
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Choice:
+        if self.fixed is not None and (self.median is not None or self.sd is not None):
+            raise ValueError("give fixed, or median and sd of a prior, not both")
+        if (self.median is None) != (self.sd is None):
+            raise ValueError("a prior needs median and sd")
+        if self.between is not None and self.between_fixed is not None:
+            raise ValueError("give between or between_fixed, not both")
+        return self
+
+
+class Block(Frozen):
+    """Parameters whose random effects are correlated: LKJ(`concentration`), 1 for uniform."""
+
+    parameters: Annotated[tuple[str, ...], Field(min_length=2)]
+    concentration: Positive = 2.0
+
+
+class Observation(Frozen):
+    """An observed output: which rows are of it, and what stands between model and number.
+
+    `dvid` picks rows (all, if left out); `unit` converts DV to the output's. `log` says that DV is
+    the natural log of the output. `priors` gives, for each number of the outcome, the SD of its
+    half-normal prior (or of a normal one about 0 for thresholds); `fixed` holds some of them.
+    """
+
+    output: str
+    name: str = ""
+    dvid: str | None = None
+    outcome: Literal["continuous", "bounded", "ordinal", "binary", "count", "event"] = "continuous"
+    error: Literal["additive", "proportional", "combined", "combined_sum", "lognormal", "power"] = (
+        "proportional"
+    )
+    tails: Literal["normal", "student"] = "normal"
+    blq: Literal["M1", "M3", "M4"] = "M3"
+    log: bool = False
+    low: float = 0.0
+    high: float = 72.0
+    step: float = 0.0
+    categories: Annotated[int, Field(ge=2)] = 5
+    cumulative: str | None = None
+    priors: dict[str, Positive] = {}
+    fixed: dict[str, float] = {}
+
+    @property
+    def label(self) -> str:
+        """The name of the observation: its own, or the output's."""
+        return self.name or self.output
+
+
+class Predicted(Frozen):
+    """A regimen predicted for new subjects: its words, its dose compartment, and times."""
+
+    regimen: str
+    times: Annotated[tuple[float, ...], Field(min_length=1)]
+    into: str | None = None
+
+
+class Predictions(Frozen):
+    """What is predicted: replicates of the data, and new subjects under regimens."""
+
+    regimens: tuple[Predicted, ...] = ()
+    patients: Whole = 200
+    draws: Whole = 200
+    replicates: Whole = 200
+    bins: int | Literal["time"] | tuple[float, ...] = 8
+    level: Share = 0.9
+    seed: int = 1
+
+
+class Published(Frozen):
+    """A published estimate that the report prints beside the posterior."""
+
+    parameter: str
+    value: float
+    source: str
+
+
+class Engine(Frozen):
+    """How equations that have no closed form are solved."""
+
+    method: Literal["auto", "rk4", "rosenbrock"] = "auto"
+    tolerance: Positive = 1e-5
+
+
+class IndividualSettings(Frozen):
+    """An individual-level fit, as `fit.toml` states it, after defaults."""
+
+    name: str
+    title: str
+    model: str
+    data: str
+    observations: Annotated[tuple[Observation, ...], Field(min_length=1)]
+    parameters: dict[str, Choice] = {}
+    blocks: tuple[Block, ...] = ()
+    published: tuple[Published, ...] = ()
+    engine: Engine = Engine()
+    sampler: Sampler = Sampler(pilot=0, adaptation="diag")
+    demands: Demands = Demands()
+    predictions: Predictions = Predictions()

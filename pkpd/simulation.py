@@ -1,0 +1,223 @@
+"""Run a model over event records: one row out for each record that is not a dose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pkpd.data.dosing_faults import dosing_faults, overlapping
+from pkpd.data.event_faults import compartment, model_faults
+from pkpd.data.events import Events, Source, read_events
+from pkpd.data.individuals import individual_values
+from pkpd.errors import DataError, FitError, ModelError
+from pkpd.library import individual, load
+from pkpd.mechanism.adaptive import Equations
+from pkpd.mechanism.courses import Course, course
+from pkpd.mechanism.dosing import dosing_value
+from pkpd.mechanism.schedule import Records, Schedule, schedule, stacked
+from pkpd.mechanism.timeline import Dosing
+from pkpd.model import Model
+
+SOLVERS = {"closed": "", "ode": "dopri8", "stiff": "kvaerno5"}
+
+
+def simulate(
+    model: Model | str,
+    events: Events | Source,
+    parameters: pd.DataFrame | Path | str | Mapping[str, float] | None = None,
+    *,
+    solver: str | None = None,
+    settings: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """Outputs and states at every record with EVID 0 or 2, in input order.
+
+    Columns ID, TIME, then each output and each state of the model. Values are typical (no random
+    effects) except where `parameters` (a table of ID and any parameters, or one value for all)
+    or `settings` (one value for all) give others: these stand for the typical value with the
+    subject's random effect applied, before covariates act; `f_`, `lag_`, `rate_` and `dur_` of a
+    compartment replace what the model makes of them. Covariates are columns of the events; where
+    there is no column the reference value holds. A record's own covariates govern the interval
+    that ends at it. The model's time counts from the subject's first dose since the last reset.
+
+    Events are those of NONMEM's PREDPP: EVID 0 to 4, ADDL and II, SS 1 and 2 with doses at once,
+    infusions (longer than II, too) and constant infusions (AMT 0), RATE above zero, -1 (parameter
+    `rate_` and the compartment) and -2 (`dur_`), lag and bioavailability by compartment. Steady
+    states are solved for, not waited for.
+
+    `solver` is "closed" (linear models, the default for them), "ode" (adaptive, order 8) or
+    "stiff" (adaptive, implicit).
+
+    Raises
+    ------
+    DataError
+        With every fault of the events or parameters.
+    ModelError
+        If the model cannot be simulated so.
+    FitError
+        If the solver fails for a subject, or a result is no number.
+    """
+    model = load(model) if isinstance(model, str) else model
+    method = _method(model, solver)
+    read = _checked(events, model)
+    table = read.table
+    values = individual_values(model, table["ID"], parameters, settings or {})
+    covariates = {
+        c.name: np.asarray(pd.to_numeric(table[c.name.upper()]), float)
+        for c in model.covariates
+        if c.name.upper() in table.columns
+    }
+    own = {
+        name: np.broadcast_to(np.asarray(value, float), len(table))
+        for name, value in individual(model, values, covariates).items()
+    }
+    dosing = {name: value for name, value in values.items() if name not in own}
+    doses = _dosing(model, table, {**own, **dosing})
+    faults = dosing_faults(read.name, table, doses)
+    if faults:
+        raise DataError(faults)
+    if table["SS"].gt(0).any() and Equations(model.rates, model.states).timed(
+        {name: value[0] for name, value in own.items()}
+    ):
+        raise ModelError(f"The rates of {model.name} look at time: it has no steady state (SS).")
+    levels = _levels(model, table, own, doses, method)
+    return _rows(model, table, levels, own)
+
+
+def _levels(
+    model: Model,
+    table: pd.DataFrame,
+    own: Mapping[str, np.ndarray],
+    doses: Mapping[str, np.ndarray],
+    method: str,
+) -> np.ndarray:
+    """The states at every record, subject by subject."""
+    groups = {
+        who: np.asarray(rows) for who, rows in table.groupby("ID", sort=False).indices.items()
+    }
+    levels = np.zeros((len(table), len(model.states)))
+    for subject, rows, made in zip(
+        groups, groups.values(), _schedules(model, table, groups, doses), strict=True
+    ):
+        at = _lengthened(rows, made.time.size)
+        p = {name: value[at] for name, value in own.items()}
+        own_doses = Dosing(**{name: value[at] for name, value in doses.items()})
+        found = _course(model, made, own_doses, p, method)
+        _refuse(found, table, rows, subject)
+        levels[rows] = np.asarray(found.states)[: len(rows)]
+    return levels
+
+
+def _method(model: Model, solver: str | None) -> str:
+    chosen = solver or ("closed" if model.linear else "ode")
+    if chosen not in SOLVERS:
+        raise ModelError(f"There is no solver '{solver}'. Solvers: {', '.join(SOLVERS)}.")
+    if chosen == "closed" and not model.linear:
+        raise ModelError(f"{model.name} is not linear: it has no closed form. Use 'ode'.")
+    if model.inputs:
+        raise ModelError(
+            f"{model.name} needs {', '.join(model.inputs)} from another model, so it is not "
+            "simulated from event records alone."
+        )
+    return SOLVERS[chosen]
+
+
+def _checked(events: Events | Source, model: Model) -> Events:
+    names = [covariate.name for covariate in model.covariates]
+    if not isinstance(events, Events):
+        return read_events(events, states=model.states, covariates=names)
+    faults = model_faults(events.name, events.table, model.states, names)
+    if faults:
+        raise DataError(faults)
+    return events
+
+
+def _dosing(model: Model, table: pd.DataFrame, p: Mapping[str, np.ndarray]) -> dict:
+    """The fields of `Dosing`, for all records, each of its record's compartment."""
+    state = _compartments(model, table)
+    found = {}
+    for role, field in (("f", "share"), ("lag", "lag"), ("rate", "rate"), ("dur", "duration")):
+        by_state = [dosing_value(p, dosing=model.dosing, role=role, state=s) for s in model.states]
+        wide = np.stack([np.broadcast_to(np.asarray(v, float), len(table)) for v in by_state])
+        found[field] = wide[state, np.arange(len(table))]
+    return found
+
+
+def _compartments(model: Model, table: pd.DataFrame) -> np.ndarray:
+    """The place among the states of each record's compartment."""
+    default = model.states.index(model.doses_into[0] if model.doses_into else model.states[0])
+    state = table["CMT"].map(lambda text: compartment(text, model.states)).to_numpy(int)
+    return np.where(state < 0, default, state)
+
+
+def _schedules(
+    model: Model, table: pd.DataFrame, groups: Mapping, doses: Mapping[str, np.ndarray]
+) -> list[Schedule]:
+    """Every subject's schedule, all of one shape."""
+    overlap = overlapping(table, doses)
+    columns = {
+        "time": table["TIME"].to_numpy(float),
+        "kind": table["EVID"].to_numpy(int),
+        "amount": table["AMT"].fillna(0.0).to_numpy(float),
+        "state": _compartments(model, table),
+        "rate": table["RATE"].to_numpy(float),
+        "further": table["ADDL"].to_numpy(int),
+        "interval": table["II"].to_numpy(float),
+        "steady": table["SS"].to_numpy(int),
+    }
+    return stacked(
+        [
+            schedule(Records(**{name: value[rows] for name, value in columns.items()}), overlap)
+            for rows in groups.values()
+        ]
+    )
+
+
+def _lengthened(rows: np.ndarray, length: int) -> np.ndarray:
+    """The rows of a subject, its last one again up to the length."""
+    return np.concatenate([rows, np.full(length - len(rows), rows[-1])])
+
+
+def _course(model: Model, made: Schedule, doses: Dosing, p: Mapping, method: str) -> Course:
+    start = model.initial(p) if model.initial else {}
+    size = made.time.size
+    initial = [np.broadcast_to(np.asarray(start.get(s, 0.0), float), size) for s in model.states]
+    equations = Equations(model.rates, model.states, method or "dopri8")
+    return course(made, doses, np.stack(initial, axis=1), p, equations=equations, linear=not method)
+
+
+def _refuse(found: Course, table: pd.DataFrame, rows: np.ndarray, subject: object) -> None:
+    """`FitError` where a steady state was not found or the solver did not come through."""
+    lost = ~np.asarray(found.steady)[: len(rows)]
+    if lost.any():
+        row = table["row"].iloc[rows[int(np.argmax(lost))]]
+        raise FitError(
+            f"There is no steady state for subject {subject}, row {row}. Check that the body can "
+            "remove what is given (a saturable path may not), and that rates do not look at time."
+        )
+    stopped = ~np.asarray(found.fine)[: len(rows)]
+    if stopped.any():
+        when = table["TIME"].iloc[rows[int(np.argmax(stopped))]]
+        raise FitError(
+            f"The solver did not come through for subject {subject} before time {when:g}. "
+            "Check that subject's parameters, or try solver='stiff'."
+        )
+
+
+def _rows(
+    model: Model, table: pd.DataFrame, levels: np.ndarray, p: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    states = dict(zip(model.states, levels.T, strict=True))
+    outputs = {name: np.asarray(value) for name, value in model.outputs(states, p).items()}
+    every = pd.DataFrame({"ID": table["ID"], "TIME": table["TIME"], **outputs, **states})
+    wanted = every[table["EVID"].isin([0, 2])].reset_index(drop=True)
+    bad = ~np.isfinite(wanted.drop(columns="ID").to_numpy(float)).all(axis=1)
+    if bad.any():
+        subjects = ", ".join(str(subject) for subject in wanted.loc[bad, "ID"].unique()[:5])
+        raise FitError(
+            f"The result is no finite number for subject {subjects}. Check their parameters: a "
+            "volume or a rate of zero does this."
+        )
+    return wanted
