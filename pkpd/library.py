@@ -1,4 +1,4 @@
-"""Models by name: files of `models/` found, loaded and checked; never imported by dotted path."""
+"""Models by name: files of `models/` found, loaded, checked and joined; never imported by path."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from pkpd.compose import compose
 from pkpd.errors import ModelError
-from pkpd.model import Model
+from pkpd.model import DOSING, Model
 
 _PACKAGE = Path(__file__).parent
 _BUILDS = re.compile(r"^model\s*(:[^=\n]+)?=\s*Model\(", re.MULTILINE)
@@ -33,27 +34,38 @@ def models() -> dict[str, Path]:
 
 
 def load(name: str) -> Model:
-    """The model of that name.
+    """The model of that name; "A+B" is A with its response B, "A+B+C" that with C.
 
     Raises
     ------
     ModelError
-        If there is none, with the nearest names and all there are; if its file builds none; or
-        if the model does not make sense.
+        If there is none, with the nearest names and all there are; if its file builds none; if
+        the model does not make sense; or if models do not go together.
     """
+    paths = [_path(part.strip()) for part in name.split("+")]
+    return _joined(*((path, path.stat().st_mtime_ns) for path in paths))
+
+
+def _path(name: str) -> Path:
+    """The file of the model of that name."""
     found = models()
     if name not in found:
         near = difflib.get_close_matches(name, found, n=3, cutoff=0.5)
         meant = f" Did you mean {' or '.join(near)}?" if near else ""
         known = ", ".join(found) or "none: there is no folder models/ here or above"
         raise ModelError(f"There is no model '{name}'.{meant} Models: {known}.")
-    path = found[name].resolve()
-    return _loaded(path, path.stat().st_mtime_ns)
+    return found[name].resolve()
 
 
 def check_model(model: Model) -> tuple[str, ...]:
     """What does not make sense in a model, one sentence each; empty if nothing."""
     return (*_doubled(model), *_unknown_names(model), *_unsourced(model), *_equations(model))
+
+
+@functools.cache
+def _joined(*files: tuple[Path, int]) -> Model:
+    """Cached, so that programs compiled for the equations of joined models live on, too."""
+    return functools.reduce(compose, (_loaded(path, changed) for path, changed in files))
 
 
 @functools.cache
@@ -104,7 +116,7 @@ def _unknown_names(model: Model) -> list[str]:
         ]
         if not -1 < correlation.value < 1:
             wrong.append(f"the correlation of {' and '.join(sorted(pair))} is not within -1 and 1")
-    roles = {f"{role}_{state}" for role in ("f", "lag") for state in model.states}
+    roles = {f"{role}_{state}" for role in DOSING for state in model.states}
     wrong += [
         f"dosing names '{name}', which is not one of {', '.join(sorted(roles))}"
         for name in model.dosing
@@ -141,7 +153,7 @@ def _equations(model: Model) -> list[str]:
 
 
 def _with_units(model: Model, p: Mapping, start: Mapping) -> list[str]:
-    observed = model.outputs({**start, "t": 0.0}, p)
+    observed = model.outputs({**start, **dict.fromkeys(model.inputs, 0.0), "t": 0.0}, p)
     return ["time", *(model.states if model.kind == "pk" else ()), *observed]
 
 

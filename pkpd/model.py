@@ -111,12 +111,14 @@ class Model:
 
     `individual(p, covariates)` gives the parameters of one subject from parameters whose random
     effects are applied. `rates(t, x, p, u)` gives the derivative of each state: `t` since the
-    subject's first dose (kind "pk") or entry ("pd"), `x` amounts or levels by state name, `p`
-    the individual's parameters, `u` inputs by name.
+    subject's first dose (kind "pk" and "pkpd") or entry ("pd"), `x` amounts or levels by state
+    name, `p` the individual's parameters, `u` inputs by name.
     `turnover(t, x, p, u)`, where given, says the same as production and loss of each state,
     x' = production - loss x, for a solver that no rate can upset (then rates=net(turnover)).
-    `outputs(x, p)` gives the observables. All are elementwise, so that each value may be a
-    number or an array over subjects.
+    `outputs(x, p)` gives the observables; there `x` holds the inputs, too, and the time `t`. All
+    are elementwise, so that each value may be a number or an array over subjects.
+    `stiff` rates are solved by an implicit method. `parts` are the models a joined one (kind
+    "pkpd") was made of.
     """
 
     name: str
@@ -127,7 +129,7 @@ class Model:
     rates: Callable[[Any, Named, Named, Named], dict[str, Any]]
     outputs: Callable[[Named, Named], dict[str, Any]]
     units: Mapping[str, str]
-    kind: Literal["pk", "pd"] = "pk"
+    kind: Literal["pk", "pd", "pkpd"] = "pk"
     drug: str | None = None
     turnover: Callable[[Any, Named, Named, Named], dict[str, tuple[Any, Any]]] | None = None
     initial: Callable[[Named], dict[str, Any]] | None = None
@@ -137,11 +139,13 @@ class Model:
     doses_into: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     linear: bool = False
+    stiff: bool = False
     dosing: Mapping[str, str] = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     residual: Spread | None = None
     warning: str | None = None
+    parts: tuple[Model, ...] = ()
 
     def parameter(self, name: str) -> Parameter:
         """The parameter of that name; `KeyError` if there is none."""

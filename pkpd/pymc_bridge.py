@@ -31,7 +31,7 @@ from pkpd.arm_level.problem import Likelihood
 from pkpd.settings import Sampler
 from pkpd.variation import centring, standard
 from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal, Normal, Partial
-from pkpd.variation.space import Variable
+from pkpd.variation.space import Space, Variable
 from pkpd.variation.standard import Frame
 
 
@@ -55,8 +55,8 @@ def _distribution(variable: Variable) -> Any:
             return pm.Deterministic(variable.name, 2 * cast(Any, share) - 1, **at)
 
 
-class ArmLogLikelihood(Op):
-    """Log-likelihood of all arms with its gradient, one call for both; input: the flat vector.
+class LogLikelihood(Op):
+    """Log-likelihood of all data with its gradient, one call for both; input: the flat vector.
 
     The gradient is a second output, so that `pullback` finds it computed already. No second
     derivatives.
@@ -80,13 +80,13 @@ class ArmLogLikelihood(Op):
         return [cotangents[0] * outputs[1]]
 
 
-def pymc_model(likelihood: Likelihood, call: ValueAndGradient) -> pm.Model:
-    """The joint model of parameters and arm-level results; `call` solves the likelihood."""
-    coords = {name: list(labels) for name, labels in likelihood.space.coords.items()}
+def pymc_model(space: Space, call: ValueAndGradient) -> pm.Model:
+    """The joint model of all free numbers and the data; `call` solves the likelihood."""
+    coords = {name: list(labels) for name, labels in space.coords.items()}
     with pm.Model(coords=coords) as model:
-        parts = [pt.atleast_1d(_distribution(variable)) for variable in likelihood.space.variables]
-        value, _ = cast(Any, ArmLogLikelihood(call)(pt.concatenate(parts)))
-        pm.Potential("arms", value)
+        parts = [pt.atleast_1d(_distribution(variable)) for variable in space.variables]
+        value, _ = cast(Any, LogLikelihood(call)(pt.concatenate(parts)))
+        pm.Potential("data", value)
     return model
 
 
@@ -126,17 +126,12 @@ def program(likelihood: Likelihood, call: ValueAndGradient, frame: Frame) -> Any
     u = +-1, where gradients are near 1 in size: nutpie takes its first mass matrix from there.
     """
     space = likelihood.space
-    prior = prior_density(pymc_model(likelihood, call))
+    prior = _standard_prior(space, pymc_model(space, call))
     centre, factor = jnp.asarray(frame.centre), jnp.asarray(frame.factor)
-
-    def parts(z: Any) -> list[Any]:
-        ends = np.cumsum([variable.size for variable in space.variables])[:-1]
-        found = zip(space.variables, jnp.split(z, ends), strict=True)
-        return [_unbounded(v, part if v.dim else part[0]) for v, part in found]
 
     def placed(c: Any) -> Any:
         z, log_jacobian = centring.to_standard(space, c)
-        return prior(*parts(z))[0] + log_jacobian
+        return prior(z) + log_jacobian
 
     @jax.jit
     def before(u: Any) -> tuple[Any, Any, Any]:
@@ -157,6 +152,57 @@ def program(likelihood: Likelihood, call: ValueAndGradient, frame: Frame) -> Any
         values = space.unpack(before(u)[0])
         return {name: np.asarray(value) for name, value in values.items()}
 
+    return _for_nutpie(space, density, expand, corner=1.0)
+
+
+def walked_program(
+    space: Space,
+    place: Callable[[Any], tuple[Any, Any]],
+    log_likelihood: Callable[[Any], Any],
+) -> Any:
+    """PyMC's model for nutpie in coordinates u, prior and likelihood one compiled function.
+
+    `place` gives the flat standardised coordinates of u and the log of the Jacobian's determinant,
+    `log_likelihood` takes the flat natural vector. Chains start at random corners u = +-1/2.
+    """
+    prior = _standard_prior(space, pymc_model(space, _unasked))
+
+    def joint(u: Any) -> Any:
+        z, log_jacobian = place(u)
+        return prior(z) + log_jacobian + log_likelihood(standard.to_natural(space, z))
+
+    compiled = jax.jit(jax.value_and_grad(joint)).lower(jnp.zeros(space.size)).compile()
+    natural = jax.jit(lambda u: space.unpack(standard.to_natural(space, place(u)[0])))
+
+    def density(u: np.ndarray, **_: Any) -> tuple[float, np.ndarray]:
+        value, slope = compiled(jnp.asarray(u))
+        return float(value), np.asarray(slope)
+
+    def expand(u: np.ndarray, **_: Any) -> dict[str, np.ndarray]:
+        found = natural(u)  # jax sorts names, nutpie wants them in order
+        return {name: np.asarray(found[name]) for name in space.names}
+
+    return _for_nutpie(space, density, expand, corner=0.5)
+
+
+def _unasked(flat: np.ndarray) -> tuple[float, np.ndarray]:
+    """Stands in for a likelihood that is joined outside PyMC."""
+    raise NotImplementedError("the likelihood is compiled with the prior, not asked by PyMC")
+
+
+def _standard_prior(space: Space, model: pm.Model) -> Callable[[Any], Any]:
+    """PyMC's log prior density at flat standardised coordinates, a JAX function."""
+    prior = prior_density(model)
+
+    def density(z: Any) -> Any:
+        ends = np.cumsum([variable.size for variable in space.variables])[:-1]
+        found = zip(space.variables, jnp.split(z, ends), strict=True)
+        return prior(*[_unbounded(v, part if v.dim else part[0]) for v, part in found])[0]
+
+    return density
+
+
+def _for_nutpie(space: Space, density: Callable, expand: Callable, *, corner: float) -> Any:
     return from_pyfunc(
         ndim=space.size,
         make_logp_fn=lambda: density,
@@ -167,7 +213,7 @@ def program(likelihood: Likelihood, call: ValueAndGradient, frame: Frame) -> Any
         coords={name: list(labels) for name, labels in space.coords.items()},
         dims={v.name: (v.dim,) for v in space.variables if v.dim},
         make_initial_point_fn=lambda seed: np.random.default_rng(seed).choice(
-            [-1.0, 1.0], space.size
+            [-corner, corner], space.size
         ),
     )
 

@@ -123,10 +123,15 @@ class Settings(Frozen):
 
 def read_settings(path: Path) -> Settings:
     """The settings of a fit; `DataError` lists every fault of the file."""
+    return read_as(path, Settings)
+
+
+def read_as[Read: Frozen](path: Path, kind: type[Read]) -> Read:
+    """A TOML file as settings of this kind; `DataError` lists every fault of the file."""
     if not path.is_file():
         raise DataError([Fault(str(path), "there is no such file", "Name a folder with fit.toml")])
     try:
-        return Settings(**tomllib.loads(path.read_text(encoding="utf-8")))
+        return kind(**tomllib.loads(path.read_text(encoding="utf-8")))
     except tomllib.TOMLDecodeError as error:
         raise DataError(
             [Fault(str(path), f"not readable as TOML: {error}", "Mend the line")]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pkpd.settings import Demands, Frozen, Sampler, Share, Whole
+from pkpd.settings import Demands, Frozen, Sampler, Share, Whole, read_as
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -71,8 +73,8 @@ class Block(Frozen):
 class Observation(Frozen):
     """An observed output: which rows are of it, and what stands between model and number.
 
-    `dvid` picks rows (all, if left out); `unit` converts DV to the output's. `log` says that DV is
-    the natural log of the output. `priors` gives, for each number of the outcome, the SD of its
+    `dvid` picks rows (all, if left out). `log` says that DV is the natural log of the output, and
+    the error acts on the log; a data card that says so is enough. `priors` gives, for each number of the outcome, the SD of its
     half-normal prior (or of a normal one about 0 for thresholds); `fixed` holds some of them.
     """
 
@@ -101,11 +103,20 @@ class Observation(Frozen):
 
 
 class Predicted(Frozen):
-    """A regimen predicted for new subjects: its words, its dose compartment, and times."""
+    """A regimen predicted for new subjects, in the data's units of amount and time."""
 
-    regimen: str
-    times: Annotated[tuple[float, ...], Field(min_length=1)]
+    amount: Positive
+    every: Positive | None = None
+    count: Whole = 1
+    lasts: Annotated[float, Field(ge=0)] = 0.0
     into: str | None = None
+    times: Annotated[tuple[float, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _repeated(self) -> Predicted:
+        if self.count > 1 and self.every is None:
+            raise ValueError("count above 1 needs every, the time between doses")
+        return self
 
 
 class Predictions(Frozen):
@@ -142,6 +153,7 @@ class IndividualSettings(Frozen):
     title: str
     model: str
     data: str
+    time_unit: str | None = None
     observations: Annotated[tuple[Observation, ...], Field(min_length=1)]
     parameters: dict[str, Choice] = {}
     blocks: tuple[Block, ...] = ()
@@ -150,3 +162,16 @@ class IndividualSettings(Frozen):
     sampler: Sampler = Sampler(pilot=0, adaptation="diag")
     demands: Demands = Demands()
     predictions: Predictions = Predictions()
+
+
+def is_individual(path: Path) -> bool:
+    """Whether a fit.toml that can be read at all is of an individual-level fit."""
+    try:
+        return "observations" in tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return False
+
+
+def read_individual_settings(path: Path) -> IndividualSettings:
+    """The settings of an individual-level fit; `DataError` lists every fault of the file."""
+    return read_as(path, IndividualSettings)

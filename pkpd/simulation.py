@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from pkpd.data.dosing_faults import dosing_faults, overlapping
-from pkpd.data.event_faults import compartment, model_faults
+from pkpd.data.dosing_faults import dosing_faults
+from pkpd.data.event_faults import model_faults
 from pkpd.data.events import Events, Source, read_events
 from pkpd.data.individuals import individual_values
 from pkpd.errors import DataError, FitError, ModelError
 from pkpd.library import individual, load
 from pkpd.mechanism.adaptive import Equations
 from pkpd.mechanism.courses import Course, course
-from pkpd.mechanism.dosing import dosing_value
-from pkpd.mechanism.schedule import Records, Schedule, schedule, stacked
+from pkpd.mechanism.schedule import Schedule
 from pkpd.mechanism.timeline import Dosing
-from pkpd.model import Model
+from pkpd.model import Model, Named
+from pkpd.records import by_subject, dosing, lengthened, schedules
 
 SOLVERS = {"closed": "", "ode": "dopri8", "stiff": "kvaerno5"}
 
@@ -47,8 +48,8 @@ def simulate(
     `rate_` and the compartment) and -2 (`dur_`), lag and bioavailability by compartment. Steady
     states are solved for, not waited for.
 
-    `solver` is "closed" (linear models, the default for them), "ode" (adaptive, order 8) or
-    "stiff" (adaptive, implicit).
+    `solver` is "closed" (linear models, the default for them), "stiff" (adaptive, implicit, the
+    default for models that say they are stiff) or "ode" (adaptive, order 8).
 
     Raises
     ------
@@ -73,8 +74,8 @@ def simulate(
         name: np.broadcast_to(np.asarray(value, float), len(table))
         for name, value in individual(model, values, covariates).items()
     }
-    dosing = {name: value for name, value in values.items() if name not in own}
-    doses = _dosing(model, table, {**own, **dosing})
+    named = {name: value for name, value in values.items() if name not in own}
+    doses = dosing(model, table, {**own, **named})
     faults = dosing_faults(read.name, table, doses)
     if faults:
         raise DataError(faults)
@@ -82,8 +83,7 @@ def simulate(
         {name: value[0] for name, value in own.items()}
     ):
         raise ModelError(f"The rates of {model.name} look at time: it has no steady state (SS).")
-    levels = _levels(model, table, own, doses, method)
-    return _rows(model, table, levels, own)
+    return _rows(model, table, _levels(model, table, own, doses, method), own)
 
 
 def _levels(
@@ -92,26 +92,25 @@ def _levels(
     own: Mapping[str, np.ndarray],
     doses: Mapping[str, np.ndarray],
     method: str,
-) -> np.ndarray:
-    """The states at every record, subject by subject."""
-    groups = {
-        who: np.asarray(rows) for who, rows in table.groupby("ID", sort=False).indices.items()
-    }
-    levels = np.zeros((len(table), len(model.states)))
+) -> dict[str, np.ndarray]:
+    """The states at every record, subject by subject, and the model's time `t`."""
+    groups = by_subject(table)
+    levels, since = np.zeros((len(table), len(model.states))), np.zeros(len(table))
     for subject, rows, made in zip(
-        groups, groups.values(), _schedules(model, table, groups, doses), strict=True
+        groups, groups.values(), schedules(model, table, groups, doses), strict=True
     ):
-        at = _lengthened(rows, made.time.size)
+        at = lengthened(rows, made.time.size)
         p = {name: value[at] for name, value in own.items()}
-        own_doses = Dosing(**{name: value[at] for name, value in doses.items()})
+        own_doses = Dosing(**{name: jnp.asarray(value[at]) for name, value in doses.items()})
         found = _course(model, made, own_doses, p, method)
         _refuse(found, table, rows, subject)
         levels[rows] = np.asarray(found.states)[: len(rows)]
-    return levels
+        since[rows] = (made.time - made.origin)[: len(rows)]
+    return {**dict(zip(model.states, levels.T, strict=True)), "t": since}
 
 
 def _method(model: Model, solver: str | None) -> str:
-    chosen = solver or ("closed" if model.linear else "ode")
+    chosen = solver or ("closed" if model.linear else "stiff" if model.stiff else "ode")
     if chosen not in SOLVERS:
         raise ModelError(f"There is no solver '{solver}'. Solvers: {', '.join(SOLVERS)}.")
     if chosen == "closed" and not model.linear:
@@ -119,7 +118,7 @@ def _method(model: Model, solver: str | None) -> str:
     if model.inputs:
         raise ModelError(
             f"{model.name} needs {', '.join(model.inputs)} from another model, so it is not "
-            "simulated from event records alone."
+            f"simulated from event records alone. Name that model first: MODEL+{model.name}."
         )
     return SOLVERS[chosen]
 
@@ -132,52 +131,6 @@ def _checked(events: Events | Source, model: Model) -> Events:
     if faults:
         raise DataError(faults)
     return events
-
-
-def _dosing(model: Model, table: pd.DataFrame, p: Mapping[str, np.ndarray]) -> dict:
-    """The fields of `Dosing`, for all records, each of its record's compartment."""
-    state = _compartments(model, table)
-    found = {}
-    for role, field in (("f", "share"), ("lag", "lag"), ("rate", "rate"), ("dur", "duration")):
-        by_state = [dosing_value(p, dosing=model.dosing, role=role, state=s) for s in model.states]
-        wide = np.stack([np.broadcast_to(np.asarray(v, float), len(table)) for v in by_state])
-        found[field] = wide[state, np.arange(len(table))]
-    return found
-
-
-def _compartments(model: Model, table: pd.DataFrame) -> np.ndarray:
-    """The place among the states of each record's compartment."""
-    default = model.states.index(model.doses_into[0] if model.doses_into else model.states[0])
-    state = table["CMT"].map(lambda text: compartment(text, model.states)).to_numpy(int)
-    return np.where(state < 0, default, state)
-
-
-def _schedules(
-    model: Model, table: pd.DataFrame, groups: Mapping, doses: Mapping[str, np.ndarray]
-) -> list[Schedule]:
-    """Every subject's schedule, all of one shape."""
-    overlap = overlapping(table, doses)
-    columns = {
-        "time": table["TIME"].to_numpy(float),
-        "kind": table["EVID"].to_numpy(int),
-        "amount": table["AMT"].fillna(0.0).to_numpy(float),
-        "state": _compartments(model, table),
-        "rate": table["RATE"].to_numpy(float),
-        "further": table["ADDL"].to_numpy(int),
-        "interval": table["II"].to_numpy(float),
-        "steady": table["SS"].to_numpy(int),
-    }
-    return stacked(
-        [
-            schedule(Records(**{name: value[rows] for name, value in columns.items()}), overlap)
-            for rows in groups.values()
-        ]
-    )
-
-
-def _lengthened(rows: np.ndarray, length: int) -> np.ndarray:
-    """The rows of a subject, its last one again up to the length."""
-    return np.concatenate([rows, np.full(length - len(rows), rows[-1])])
 
 
 def _course(model: Model, made: Schedule, doses: Dosing, p: Mapping, method: str) -> Course:
@@ -207,10 +160,10 @@ def _refuse(found: Course, table: pd.DataFrame, rows: np.ndarray, subject: objec
 
 
 def _rows(
-    model: Model, table: pd.DataFrame, levels: np.ndarray, p: Mapping[str, np.ndarray]
+    model: Model, table: pd.DataFrame, levels: Named, p: Mapping[str, np.ndarray]
 ) -> pd.DataFrame:
-    states = dict(zip(model.states, levels.T, strict=True))
-    outputs = {name: np.asarray(value) for name, value in model.outputs(states, p).items()}
+    states = {name: levels[name] for name in model.states}
+    outputs = {name: np.asarray(value) for name, value in model.outputs(levels, p).items()}
     every = pd.DataFrame({"ID": table["ID"], "TIME": table["TIME"], **outputs, **states})
     wanted = every[table["EVID"].isin([0, 2])].reset_index(drop=True)
     bad = ~np.isfinite(wanted.drop(columns="ID").to_numpy(float)).all(axis=1)

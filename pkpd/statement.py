@@ -11,7 +11,11 @@ from typing import Any
 from pkpd.model import Model, Parameter, Source
 
 _EQUATIONS = ("individual", "initial", "turnover", "rates", "outputs")
-_KINDS = {"pk": "pharmacokinetic (drug in, levels out)", "pd": "response (levels in, effect out)"}
+_KINDS = {
+    "pk": "pharmacokinetic (drug in, levels out)",
+    "pd": "response (levels in, effect out)",
+    "pkpd": "joined (drug in, levels and effect out)",
+}
 
 
 def statement(model: Model) -> str:
@@ -21,7 +25,7 @@ def statement(model: Model) -> str:
         f"WARNING. {model.warning}" if model.warning else "",
         model.summary,
         _facts(model),
-        *(_equation(model, name) for name in _equations(model)),
+        *_told_equations(model),
         _block("Parameters", _parameters(model.parameters)),
         _block("Covariates", [_covariate(c) for c in model.covariates]),
         _block("Correlations of random effects", [_correlation(c) for c in model.correlations]),
@@ -40,7 +44,7 @@ def described(model: Model) -> dict[str, Any]:
 def _facts(model: Model) -> str:
     units = ", ".join(f"{name} {unit}" for name, unit in model.units.items())
     facts = {
-        "kind": _KINDS[model.kind] + (", linear: has a closed form" if model.linear else ""),
+        "kind": _KINDS[model.kind] + _solved(model),
         "drug": model.drug,
         "states": ", ".join(model.states),
         "doses into": ", ".join(model.doses_into),
@@ -52,15 +56,42 @@ def _facts(model: Model) -> str:
     return "\n".join(f"{name:<12}{text}" for name, text in facts.items() if text)
 
 
+def _solved(model: Model) -> str:
+    if model.linear:
+        return ", linear: has a closed form"
+    return ", stiff: solved by an implicit method" if model.stiff else ""
+
+
+def _told_equations(model: Model) -> list[str]:
+    """The equations, each with what it calls of its own file; of a joined model, part by part."""
+    parts = model.parts or (model,)
+    return [
+        _block(f"Equations: {title}" + (f" of {part.name}" if model.parts else ""), lines)
+        for part in parts
+        for title, lines in _sources(part).items()
+    ]
+
+
+def _sources(model: Model) -> dict[str, list[str]]:
+    """Source lines by name of the equation."""
+    functions = {name: getattr(model, name) for name in _equations(model)}
+    called = {f.__name__: f for each in functions.values() for f in _calls(each)}
+    both = {**called, **functions}
+    return {name: _source_text(function).splitlines() for name, function in both.items()}
+
+
+def _calls(function: Callable[..., Any]) -> list[Callable[..., Any]]:
+    """Functions of the same file that a function calls by name."""
+    if not inspect.isfunction(function):
+        return []
+    found = [function.__globals__.get(name) for name in function.__code__.co_names]
+    return [f for f in found if inspect.isfunction(f) and f.__module__ == function.__module__]
+
+
 def _equations(model: Model) -> list[str]:
     """The equations a model has; rates that its turnover gives are not told twice."""
     told = {"rates"} if model.turnover else set()
     return [name for name in _EQUATIONS if getattr(model, name) and name not in told]
-
-
-def _equation(model: Model, name: str) -> str:
-    function = getattr(model, name)
-    return _block(f"Equations: {name}", _source_text(function).splitlines())
 
 
 def _source_text(function: Callable[..., Any]) -> str:
@@ -132,7 +163,10 @@ def _block(title: str, lines: list[str]) -> str:
 
 def _next(model: Model) -> str:
     if model.inputs:
-        return "Next: name it as `model` in a fit.toml, then `pkpd check FIT`."
+        return (
+            f"Next: name it after the model that drives it, `pkpd show MODEL+{model.name}`; or "
+            "as `model` in a fit.toml, then `pkpd check FIT`."
+        )
     return f"Next: pkpd simulate {model.name} --events events.csv --out out.csv"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pkpd import individual_workflow
 from pkpd.arm_level.problem import Likelihood
 from pkpd.diagnosis.arms_left_out import arms_left_out
 from pkpd.diagnosis.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
@@ -20,6 +21,7 @@ from pkpd.errors import DataError, Fault
 from pkpd.files import replacing
 from pkpd.fit_folder import Checked, open_fit, stale, update_card, write_card
 from pkpd.fitting import Progress, fitted, sampled_likelihood
+from pkpd.individual_folder import IndividualFit, open_individual
 from pkpd.posterior import Posterior, load_posterior
 from pkpd.prediction import anywhere
 from pkpd.prediction.asked import Asked
@@ -30,6 +32,7 @@ from pkpd.provenance import provenance
 from pkpd.reporting import report as write_report
 from pkpd.reporting.folder import COLUMNS
 from pkpd.settings import Settings
+from pkpd.settings_individual import is_individual
 from pkpd.variation.standard import prior_draws
 
 PROOF = 200
@@ -45,8 +48,10 @@ def silent(stage: str, share: float) -> None:
     """Progress that says nothing."""
 
 
-def check(folder: Path) -> Checked:
+def check(folder: Path) -> Checked | IndividualFit:
     """Read settings, models and data; `DataError` lists every fault."""
+    if is_individual(folder / "fit.toml"):
+        return open_individual(folder)
     problem = open_fit(folder)
     return Checked(folder, problem)
 
@@ -56,6 +61,8 @@ def fit(folder: Path, *, progress: Progress = silent) -> Posterior:
 
     Once all are there, the results of the run before go: they are of other draws.
     """
+    if is_individual(folder / "fit.toml"):
+        return individual_workflow.fit(folder, progress=progress)
     problem = open_fit(folder)
     posterior, *others = fitted(problem, progress)
     for model, other in zip(problem.settings.compare, others, strict=True):
@@ -91,6 +98,8 @@ def _opened(folder: Path, model: str | None = None) -> tuple[Likelihood, Posteri
 
 def diagnose(folder: Path, *, progress: Progress = silent) -> Diagnosis:
     """Check the posterior; writes summary.csv, ppc.csv, and the verdicts into card.json."""
+    if is_individual(folder / "fit.toml"):
+        return individual_workflow.diagnose(folder, progress=progress)
     likelihood, posterior = _opened(folder)
     settings = likelihood.settings
     level = settings.predictions.level
@@ -131,6 +140,8 @@ def _rival_checks(folder: Path, settings: Settings) -> list[Check]:
 
 def predict(folder: Path, *, progress: Progress = silent) -> pd.DataFrame:
     """Answer the questions of fit.toml; writes predictions.csv, decisions.csv, compare.csv."""
+    if is_individual(folder / "fit.toml"):
+        return individual_workflow.predict(folder, progress=progress)
     likelihood, posterior = _opened(folder)
     asked = likelihood.settings.predictions
     prior = prior_draws(likelihood.space, max(50, asked.draws // 3), asked.seed)

@@ -8,6 +8,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +25,9 @@ MODELS = {name: load(name) for name in models()}
 PK = [name for name, model in MODELS.items() if model.kind == "pk"]
 LINEAR = [name for name in PK if MODELS[name].linear]
 CLAIMS = [(name, i) for name, model in MODELS.items() for i in range(len(model.claims))]
-ELIMINATION = re.compile(r"cl|vmax|\w+_on_cl")
+RESPONSES = [name for name, model in MODELS.items() if model.kind == "pd" and model.inputs]
+# What takes drug away: clearance, saturable capacity, loss of the complex of drug and target.
+ELIMINATION = re.compile(r"cl|vmax|kint|\w+_on_cl")
 UNITS = {"mg": "ug", "L": "dL", "day": "h"}
 
 
@@ -94,7 +98,7 @@ def in_other_units(model):
 
 @pytest.mark.parametrize("name", gate(MODELS, name="rates_do_not_depend_on_units"))
 def test_rates_do_not_depend_on_units(name):
-    """Derivatives at a point, all numbers told in ug, dL and hours, against mg, L and days."""
+    """Derivatives and outputs at a point, told in ug, dL and hours, against mg, L and days."""
     model, levels = MODELS[name], np.random.default_rng(3)
     changed = in_other_units(model)
     scale = {
@@ -105,13 +109,18 @@ def test_rates_do_not_depend_on_units(name):
     x = {s: float(v) for s, v in zip(model.states, levels.uniform(1, 9, 9), strict=False)}
     u = {s: float(v) for s, v in zip(model.inputs, levels.uniform(1, 9, 9), strict=False)}
     rates = model.rates(3.0, x, individual(model), u)
-    again = changed.rates(
-        72.0, {s: x[s] * scale[s] for s in x}, individual(changed), {s: u[s] * scale[s] for s in u}
-    )
+    x2, u2 = {s: x[s] * scale[s] for s in x}, {s: u[s] * scale[s] for s in u}
+    again = changed.rates(72.0, x2, individual(changed), u2)
     for state in model.states:
         assert rates[state] != 0
         wanted = rates[state] * scale[state] / factor("day", "h")
         np.testing.assert_allclose(again[state], wanted, rtol=1e-10)
+    seen = model.outputs({**x, **u, "t": 3.0}, individual(model))
+    again = changed.outputs({**x2, **u2, "t": 72.0}, individual(changed))
+    for name, value in seen.items():
+        assert value != 0
+        wanted = value * factor(model.units[name], other(model.units[name]))
+        np.testing.assert_allclose(again[name], wanted, rtol=1e-10)
 
 
 @pytest.mark.parametrize("name", gate(PK, name="levels_do_not_depend_on_units"))
@@ -148,11 +157,13 @@ def test_mass_is_conserved_with_elimination_off(name):
     off = {
         p.name: 0.0
         for p in model.parameters
-        if ELIMINATION.fullmatch(p.name) and p.unit in ("L/day", "mg/day")
+        if ELIMINATION.fullmatch(p.name) and p.unit in ("L/day", "mg/day", "1/day")
     }
     assert off
+    # A target is made and lost whatever becomes of the drug: it is told in mg/L, drug in mg.
+    drug = [state for state in model.states if model.units[state] == "mg"]
     share = individual(model).get(model.dosing.get(f"f_{model.doses_into[0]}"), 1.0)
-    total = profile(model, settings=off)[[*model.states]].sum(axis=1)
+    total = profile(model, settings=off)[drug].sum(axis=1)
     given = 100 * float(share) * np.where(np.array([0.25, 1, 5, 20, 28, 50, 200]) < 28, 1, 2)
     if f"lag_{model.doses_into[0]}" in model.dosing:
         given[4] = 100 * float(share)  # the second dose, at day 28, is still on its way
@@ -169,6 +180,45 @@ def test_twice_the_dose_gives_twice_the_amount(name):
 def test_the_closed_form_equals_the_solver(name):
     closed, solved = (profile(MODELS[name], solver=solver) for solver in ("closed", "ode"))
     np.testing.assert_allclose(closed, solved, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", gate(MODELS, name="gradients_are_finite_without_drug"))
+@pytest.mark.parametrize("t", [-1.0, 0.0])
+def test_gradients_are_finite_without_drug(name, t):
+    """Of rates and outputs, to states and parameters, before the first dose and at it."""
+    model = MODELS[name]
+    start = model.initial(individual(model)) if model.initial else dict.fromkeys(model.states, 0.0)
+    no_drug = dict.fromkeys(model.inputs, 0.0)
+
+    def both(x, u, values):
+        p = individual(model, values)
+        return model.rates(t, x, p, u), model.outputs({**x, **u, "t": t}, p)
+
+    gradients = jax.jacfwd(both, argnums=(0, 1, 2))(
+        *jax.tree.map(jnp.asarray, (start, no_drug, model.typical()))
+    )
+    assert all(np.isfinite(leaf) for leaf in jax.tree.leaves(gradients))
+
+
+@pytest.mark.parametrize("name", gate(RESPONSES, name="a_dose_moves_the_response"))
+def test_a_dose_moves_the_response(name):
+    """Behind one compartment: 0, 0.01, 20 mg; a hundredth as much moves it less, and no NaN."""
+    model = load(f"pk_1cmt_iv+{name}")
+    times = [0.0, 0.25, 1, 5, 20, 28, 100]
+    events = pd.DataFrame(
+        [
+            {"ID": who, "TIME": t, "AMT": amount if t == 0 else 0.0, "EVID": int(t == 0)}
+            for who, amount in enumerate((0.0, 0.01, 20.0))
+            for t in times
+        ]
+    )
+    levels = simulate(model, events)
+    assert np.isfinite(levels).all(axis=None)
+    seen = MODELS[name].outputs({**levels.loc[0], "t": 0.0}, individual(model))
+    response = levels[[*seen]].to_numpy()
+    without, little, much = response.reshape(3, len(times) - 1, -1)
+    assert 0 < np.abs(little - without).max() < np.abs(much - without).max()
+    assert np.abs(much - without).max() > 0.01
 
 
 @pytest.mark.parametrize(("name", "number"), CLAIMS)

@@ -115,7 +115,7 @@ def real():
 @pytest.mark.parametrize("which", ["simple", "real"])
 def test_free_variables_have_the_names_and_dims_of_the_space(which, call, request):
     likelihood = request.getfixturevalue(which)
-    model = pymc_bridge.pymc_model(likelihood, call)
+    model = pymc_bridge.pymc_model(likelihood.space, call)
     assert tuple(random.name for random in model.free_RVs) == likelihood.space.names
     dims = {v.name: (v.dim,) if v.dim else None for v in likelihood.space.variables}
     assert {name: model.named_vars_to_dims.get(name) for name in dims} == dims
@@ -127,7 +127,7 @@ def test_free_variables_have_the_names_and_dims_of_the_space(which, call, reques
 @pytest.mark.parametrize("which", ["simple", "real"])
 def test_pymcs_prior_is_ours_with_the_jacobian(which, call, request):
     likelihood = request.getfixturevalue(which)
-    prior = pymc_bridge.prior_density(pymc_bridge.pymc_model(likelihood, call))
+    prior = pymc_bridge.prior_density(pymc_bridge.pymc_model(likelihood.space, call))
     for seed in range(3):
         z, _, values = at_random(likelihood, seed)
         found = float(prior(*values)[0])
@@ -135,7 +135,7 @@ def test_pymcs_prior_is_ours_with_the_jacobian(which, call, request):
 
 
 def test_pymcs_joint_density_is_the_prior_and_the_likelihood(simple, call):
-    model = pymc_bridge.pymc_model(simple, call)
+    model = pymc_bridge.pymc_model(simple.space, call)
     joint = model.compile_logp(mode="FAST_COMPILE")
     slope = model.compile_dlogp(mode="FAST_COMPILE")
     names = [model.rvs_to_values[random].name for random in model.free_RVs]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from pkpd.data.lines import number
 from pkpd.errors import Fault
 
 Found = Callable[[pd.Series], str]
@@ -21,7 +22,7 @@ def record_faults(name: str, table: pd.DataFrame, unreadable: pd.DataFrame) -> l
         *_dose_rules(table, unreadable),
         *_kind_rules(table),
     ):
-        faults += _faults(name, table[np.asarray(wrong)], found, remedy)
+        faults += faults_at(name, table[np.asarray(wrong)], found, remedy)
     return faults
 
 
@@ -32,13 +33,14 @@ def model_faults(
     faults = []
     if states is not None:
         known = ", ".join(f"{i} {state}" for i, state in enumerate(states, 1))
-        unknown = table["CMT"].map(lambda text: compartment(str(text), states) is None)
-        faults += _faults(
-            name, table[unknown], lambda r: f"CMT is '{r['CMT']}'", f"Compartments are: {known}."
+        given = table["CMT"].astype(str)
+        strange = given.isin([t for t in given.unique() if compartment(t, states) is None])
+        faults += faults_at(
+            name, table[strange], lambda r: f"CMT is '{r['CMT']}'", f"Compartments are: {known}."
         )
     for column in (c.upper() for c in covariates if c.upper() in table.columns):
         wrong = ~np.isfinite(pd.to_numeric(table[column], errors="coerce"))
-        faults += _faults(
+        faults += faults_at(
             name,
             table[wrong],
             lambda r, c=column: f"{c} is '{r[c]}', not a number",
@@ -53,13 +55,12 @@ def compartment(text: str, states: Sequence[str]) -> int | None:
         return -1
     if text.lower() in states:
         return list(states).index(text.lower())
-    number = pd.to_numeric(text, errors="coerce")
-    if number in range(1, len(states) + 1):
-        return int(number) - 1
-    return None
+    place = number(text)
+    return int(place) - 1 if place in range(1, len(states) + 1) else None
 
 
-def _faults(name: str, rows: pd.DataFrame, found: Found, remedy: str) -> Iterator[Fault]:
+def faults_at(name: str, rows: pd.DataFrame, found: Found, remedy: str) -> Iterator[Fault]:
+    """One fault a row: its place, what was found there, what to do."""
     for _, row in rows.iterrows():
         where = f"{name}, row {row['row']}, subject {row['ID']}"
         yield Fault(where, found(row), remedy)
@@ -124,6 +125,11 @@ def _kind_rules(t: pd.DataFrame) -> Iterator[tuple]:
         t["EVID"].notna() & ~t["EVID"].isin([0, 1, 2, 3, 4]),
         lambda r: f"EVID is {r['EVID']:g}",
         "Use 0 (observation), 1 (dose), 2 (other), 3 (reset) or 4 (reset and dose).",
+    )
+    yield (
+        t["MDV"].notna() & ~t["MDV"].isin([0, 1]),
+        lambda r: f"MDV is {r['MDV']:g}",
+        "Use 0 (DV holds an observation) or 1 (it does not).",
     )
     yield (
         t["SS"].notna() & ~t["SS"].isin([0, 1, 2]),

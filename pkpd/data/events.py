@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pkpd.data.event_faults import model_faults, record_faults
+from pkpd.data.text_table import EMPTY, Source, identifiers, numbers, text_table
 from pkpd.errors import DataError, Fault
 
-Source = str | Path | pd.DataFrame | Mapping[str, Any]
 NUMBERS = ("TIME", "DV", "AMT", "EVID", "MDV", "RATE", "ADDL", "II", "SS")
 REQUIRED = ("ID", "TIME", "AMT")
 _ZERO_IF_EMPTY = ("RATE", "ADDL", "II", "SS")
-_EMPTY = ("", ".", "NA", "nan", "NaN", "<NA>", "None")
+_OF_COMPARTMENT = 100 * np.arange(1, 100) + 1
+"""RxODE's EVID of a dose at once into compartment 1, 2 and so on: 101, 201, ..."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,9 @@ def read_events(
 
     Columns are ID TIME AMT and any of DV EVID CMT MDV RATE ADDL II SS and covariates. Their names
     may be in capitals or not; `.` or nothing is an empty cell. EVID where empty is 1 if AMT is
-    above zero, else 0. With `states` (a model's compartments, in order) CMT is checked,
-    and with `covariates` their columns.
+    above zero, else 0; 101 is 1 with CMT 1 (RxODE). MDV where empty is 0 if EVID is 0, else 1.
+    With `states` (a model's compartments, in order) CMT is checked, and with `covariates` their
+    columns.
 
     Raises
     ------
@@ -65,57 +65,24 @@ def read_events(
     faults = list(_column_faults(name, raw))
     if faults:
         raise DataError(faults)
-    table, unreadable = _numbered(raw)
-    faults = [
-        *_unreadable_faults(name, raw, unreadable),
-        *record_faults(name, table, unreadable),
-        *model_faults(name, table, states, covariates),
-    ]
+    table, faults = event_table(name, raw)
+    faults += model_faults(name, table, states, covariates)
     if faults:
-        raise DataError(sorted(faults, key=_row_of))
+        raise DataError(sorted(faults, key=row_of))
     return Events(name, table)
 
 
-def numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """The column as floats, NaN where empty, and where it holds something that is no number."""
-    filled = column.where(~column.isin(_EMPTY))
-    values = np.asarray(pd.to_numeric(filled, errors="coerce"), float)
-    return values, ~column.isin(_EMPTY).to_numpy() & ~np.isfinite(values)
+def event_table(name: str, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Fault]]:
+    """The records with numbers and defaults filled in, and every fault seen without a model.
 
-
-def text_table(source: Source) -> tuple[str, pd.DataFrame]:
-    """The name of the source, and its cells as stripped text with `row` in front."""
-    if isinstance(source, Mapping):
-        source = pd.DataFrame(source)
-    if isinstance(source, pd.DataFrame):
-        table = source.astype(object).where(source.notna(), "").astype(str).reset_index(drop=True)
-        name, first = "table", 1
-    else:
-        table, name, first = _read_csv(Path(source)), str(source), 2
-    table = table.apply(lambda column: column.str.strip())
-    table.columns = [str(column).strip() for column in table.columns]
-    table.insert(0, "row", np.arange(first, first + len(table)))
-    return name, table[(table.drop(columns="row") != "").any(axis=1)].reset_index(drop=True)
-
-
-def identifiers(column: pd.Series) -> pd.Series:
-    """Subject names: whole numbers where all are, numbers where all are, else text."""
-    values, wrong = numbers(column)
-    if wrong.any() or np.isnan(values).any():
-        return column
-    return pd.Series(values.astype(int) if (values == values.round()).all() else values)
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise DataError([Fault(str(path), "there is no such file", "Check the path.")])
-    try:
-        return pd.read_csv(
-            path, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig"
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        fault = Fault(str(path), f"it is not a CSV table ({error})", "Save it as CSV, UTF-8.")
-        raise DataError([fault]) from None
+    `raw` holds text, with `row` and the required columns, all names in capitals.
+    """
+    table, unreadable = _numbered(raw)
+    faults = [
+        *unreadable_faults(name, raw, unreadable),
+        *record_faults(name, table, unreadable),
+    ]
+    return table, faults
 
 
 def _raw(source: Source) -> tuple[str, pd.DataFrame]:
@@ -147,17 +114,23 @@ def _numbered(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     for column in NUMBERS:
         text = raw[column] if column in raw.columns else pd.Series("", index=raw.index)
         values, unreadable[column] = numbers(text)
-        zero = text.isin(_EMPTY).to_numpy() & (column in _ZERO_IF_EMPTY)
+        zero = text.isin(EMPTY).to_numpy() & (column in _ZERO_IF_EMPTY)
         table[column] = np.where(zero, 0.0, values)
     inferred = np.where(table["AMT"] > 0, 1.0, 0.0)
-    no_kind = raw["EVID"].isin(_EMPTY) if "EVID" in raw.columns else True
+    no_kind = raw["EVID"].isin(EMPTY) if "EVID" in raw.columns else True
     table["EVID"] = np.where(no_kind, inferred, table["EVID"])
     table["CMT"] = raw["CMT"] if "CMT" in raw.columns else ""
+    into = table["EVID"].isin(_OF_COMPARTMENT)
+    table.loc[into, "CMT"] = (table.loc[into, "EVID"] // 100).astype(int).astype(str)
+    table["EVID"] = table["EVID"].mask(into, 1.0)
+    no_word = table["MDV"].isna() & ~unreadable["MDV"]
+    table["MDV"] = table["MDV"].mask(no_word, (table["EVID"] != 0).astype(float))
     table["ID"] = identifiers(raw["ID"])
     return table, pd.DataFrame(unreadable)
 
 
-def _unreadable_faults(name: str, raw: pd.DataFrame, unreadable: pd.DataFrame) -> list[Fault]:
+def unreadable_faults(name: str, raw: pd.DataFrame, unreadable: pd.DataFrame) -> list[Fault]:
+    """One fault a cell that holds something which is no number."""
     return [
         Fault(
             f"{name}, row {row['row']}, subject {row['ID']}",
@@ -169,7 +142,7 @@ def _unreadable_faults(name: str, raw: pd.DataFrame, unreadable: pd.DataFrame) -
     ]
 
 
-def _row_of(fault: Fault) -> int:
+def row_of(fault: Fault) -> int:
     """For ordering: the row a fault names, 0 where it names none."""
     _, found, rest = fault.where.partition(", row ")
     return int(rest.split(",")[0]) if found else 0

@@ -37,10 +37,10 @@ class Schedule:
     """Records (R) on a clock that never goes back, and their doses (D), further ones written out.
 
     `origin` is the clock time of the first dose since the last reset, `keep` 0 where a record
-    clears what was there, `fresh` 1 where it sets the initial state. `number` counts a record's
-    doses from 0; those below are implied by its steady state and may still be running. `cancel`
-    is when a dose is cancelled. `infused` (I) and `steady` (S) are the places of infusions among
-    the doses and of steady states among the records, -1 for none.
+    clears what was there, `fresh` 1 where it sets the initial state (SS=1 replaces that). `number`
+    counts a record's doses from 0; those below are implied by its steady state and may still be
+    running. `cancel` is when a dose is cancelled. `infused` (I) and `steady` (S) are the places of
+    infusions among the doses and of steady states among the records, -1 for none.
     """
 
     time: Float[np.ndarray, " R"]
@@ -69,7 +69,7 @@ def schedule(records: Records, overlap: int) -> Schedule:
         time=time,
         origin=_origins(time, doses & (records.amount > 0), resets),
         keep=np.where(clears, RESET, KEPT),
-        fresh=resets.astype(float),
+        fresh=(resets & (records.steady != 1)).astype(float),
         record=record,
         number=number,
         interval=records.interval[record],

@@ -69,7 +69,7 @@ def arrivals(s: Schedule, d: Dosing) -> Infusions:
     rate, lasts = flow_of(s.amount * share, s.rate, d.rate[s.record], d.duration[s.record])
     when = _snapped(s.time[s.record] + s.number * s.interval + lag, jnp.asarray(s.time))
     stop = _snapped(when + lasts, jnp.asarray(s.time))
-    alive = when < s.cancel
+    alive = when <= s.cancel  # at its very time the dose comes first: records between see it
     infused = (s.rate != 0) & alive & (s.amount > 0)
     at_once = (s.rate == 0) & alive
     return Infusions(
@@ -91,7 +91,7 @@ def flow_of(amount: Array, told: Array, rate: Array, duration: Array) -> tuple[A
 def timeline(s: Schedule, d: Dosing, states: int) -> Timeline:
     """The steps of one subject: one for each record, dose and end of an infusion."""
     records, came = jnp.arange(s.time.size), arrivals(s, d)
-    at_record = (s.number == 0) & (d.lag[s.record] == 0)
+    at_record = (s.number == 0) & (came.begin == s.time[s.record])
     ends = jnp.where(s.infused < 0, s.time[-1], came.stop[s.infused])
     time = jnp.concatenate([jnp.asarray(s.time), came.begin, ends])
     place = jnp.concatenate(

@@ -9,21 +9,36 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pkpd.reporting.contents import contents
-from pkpd.reporting.folder import FitFolder, read_folder
+from pkpd.errors import DataError, Fault
+from pkpd.reporting import contents, individual_contents
+from pkpd.reporting.folder import FitFolder, read_card, read_folder
+from pkpd.reporting.individual_folder import IndividualFolder, read_individual
 
 HERE = Path(__file__).parent
+ARMS, INDIVIDUAL = "arms", "individual"
 
 
 def report(folder: Path) -> Path:
     """Write `report.html` into the fit folder and give back its path.
 
-    Reads only the folder's files. The page is written under another name and renamed,
-    so that a half-written page is never found. Raises `DataError` without a `card.json`.
+    The card's `kind` picks the page: that of arm-level results (`arms`, or no kind stated) or that
+    of individual records (`individual`). Reads only the folder's files. The page is written under
+    another name and renamed, so that a half-written page is never found. Raises `DataError` without
+    a `card.json`, and for a kind that has no page.
     """
     folder = Path(folder)
-    html = page(read_folder(folder))
-    return write(html, folder / "report.html")
+    return write(html_of(folder), folder / "report.html")
+
+
+def html_of(folder: Path) -> str:
+    """Give back the page of a fit folder as text."""
+    kind = read_card(folder / "card.json").get("kind") or ARMS
+    if kind == ARMS:
+        return page(read_folder(folder))
+    if kind == INDIVIDUAL:
+        return individual_page(read_individual(folder))
+    remedy = f"Kinds known: {ARMS}, {INDIVIDUAL}. Run the fit again with this version."
+    raise DataError([Fault(str(folder / "card.json"), f"kind '{kind}' has no page", remedy)])
 
 
 def write(html: str, path: Path) -> Path:
@@ -41,10 +56,20 @@ def write(html: str, path: Path) -> Path:
 
 
 def page(fit: FitFolder) -> str:
-    """Give back the page as text."""
+    """Give back the page of an arm-level fit as text."""
+    return rendered("page.html.j2", contents.contents(fit))
+
+
+def individual_page(fit: IndividualFolder) -> str:
+    """Give back the page of an individual-level fit as text."""
+    return rendered("individual.html.j2", individual_contents.contents(fit))
+
+
+def rendered(template: str, values: dict) -> str:
+    """Give back a template filled in, the style sheet within it."""
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     css = Markup((HERE / "page.css").read_text(encoding="utf-8"))
-    return environment.get_template("page.html.j2").render(css=css, **contents(fit))
+    return environment.get_template(template).render(css=css, **values)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 
 import jax.numpy as jnp
 from jax.scipy.special import logit
@@ -49,6 +51,13 @@ class Space:
     def names(self) -> tuple[str, ...]:
         """The variables' names, in order."""
         return tuple(variable.name for variable in self.variables)
+
+    @cached_property
+    def places(self) -> dict[str, slice]:
+        """Where each variable lies in the flat vector."""
+        ends = list(accumulate(variable.size for variable in self.variables))
+        begins = [0, *ends[:-1]]
+        return {n: slice(a, b) for n, a, b in zip(self.names, begins, ends, strict=True)}
 
     def unpack(self, flat: Float[Array, " size"]) -> dict[str, Array]:
         """Natural-scale values by variable name; scalars have shape ()."""

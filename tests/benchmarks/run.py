@@ -13,6 +13,7 @@ from dataclasses import asdict
 
 from density_gradient import density_gradient
 from fit import course, opened
+from reading import reading
 from rich.console import Console
 from rich.table import Table
 from solving import QUICK_TOLERANCES, TOLERANCES, solving
@@ -29,6 +30,7 @@ def measured(quick: bool) -> list[Row]:
     rows = solving(fit.disease, course(fit), repeats, QUICK_TOLERANCES if quick else TOLERANCES)
     if not quick:
         rows.append(density_gradient(fit, repeats, TUNED))
+        rows.append(reading(3))
     return rows
 
 

@@ -41,6 +41,40 @@ def test_two_doses_at_one_time_are_read_unless_the_same():
     assert "stands there twice" in faults({"ID": 1, "TIME": [0, 0], "AMT": [10, 10]})
 
 
+def test_mdv_is_one_where_nothing_was_observed():
+    table = read_events({**GOOD, "MDV": [".", "", 1]}).table
+    assert table["MDV"].tolist() == [1, 0, 1]
+    assert read_events(GOOD).table["MDV"].tolist() == [1, 0, 1]
+    assert "row 2, subject 1: MDV is 2. Use 0" in faults({**GOOD, "MDV": [1, 2, 1]})
+
+
+def test_a_dose_of_rxode_names_its_compartment():
+    table = read_events(
+        {**GOOD, "EVID": [101, 0, 201], "CMT": [".", ".", "."]}, states=STATES
+    ).table
+    assert table["EVID"].tolist() == [1, 0, 1]
+    assert table["CMT"].tolist() == ["1", ".", "2"]
+    assert "row 1, subject 1: CMT is '3'" in faults({**GOOD, "EVID": [301, 0, 1]}, states=STATES)
+
+
+@pytest.mark.parametrize(("line", "cells"), [("1,0,100,7", 4), ("1,0", 2)])
+def test_a_row_of_more_or_fewer_cells_than_the_head_is_never_shifted(tmp_path, line, cells):
+    """pandas takes the first column for an index where every row has one cell more."""
+    path = tmp_path / "ragged.csv"
+    path.write_text(f"ID,TIME,AMT\n{line}\n", "utf-8")
+    assert f"{path}, row 2: {cells} cells where the head has 3" in faults(path)
+
+
+def test_a_column_named_row_is_refused():
+    assert "column row: the name stands for the line" in faults({**GOOD, "row": [1, 2, 3]})
+
+
+def test_a_cell_of_several_lines_leaves_row_numbers_right(tmp_path):
+    path = tmp_path / "quoted.csv"
+    path.write_text('ID,TIME,AMT,NOTE\n1,0,9,"two\nlines"\n1,-1,.,x\n', "utf-8")
+    assert f"{path}, row 4, subject 1: TIME is -1" in faults(path)
+
+
 FAULTS = {
     "negative time": ({"TIME": [-1, 1, 0]}, "row 1, subject 1: TIME is -1, below zero"),
     "no time": ({"TIME": [None, 1, 0]}, "row 1, subject 1: TIME is empty"),

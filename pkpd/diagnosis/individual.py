@@ -1,0 +1,151 @@
+"""Tables that hold an individual-level fit against its data: goodness of fit, effects, VPC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from arviz_stats.base.array import array_stats
+from scipy.special import ndtri
+
+from pkpd.diagnosis.solver import SolverProof
+from pkpd.individual.design import Stream
+from pkpd.individual.own import FROM, TO, random_effects, typical
+from pkpd.individual.problem import IndividualLikelihood
+
+Draws = dict[str, np.ndarray]
+INDIVIDUALS = ("subject", "parameter", "mean", "lower", "upper", "level", "kind", "shrinkage")
+
+
+def place(likelihood: IndividualLikelihood, stream: Stream) -> pd.DataFrame:
+    """Subject, arm, time, output, value, censoring and limit of each row of an observation."""
+    design = likelihood.solver.design
+    own = design.table.iloc[stream.row]
+    arm = own["ARM"].astype(str).to_numpy() if "ARM" in own.columns else ""
+    below = np.where(np.isin(stream.kind, (1, 2)), 1, stream.kind)
+    known = stream.y[below == 1]
+    return pd.DataFrame(
+        {
+            "subject": own["ID"].astype(str).to_numpy(),
+            "arm": arm,
+            "time": own["TIME"].to_numpy(float),
+            "output": stream.observation.label,
+            "outcome": stream.observation.outcome,
+            "value": stream.y,
+            "censored": below,
+            "limit": np.where(below == 1, stream.y, known.max() if known.size else np.nan),
+        }
+    )
+
+
+def goodness(
+    likelihood: IndividualLikelihood,
+    stream: Stream,
+    fitted: np.ndarray,
+    simulated: np.ndarray,
+    pred: np.ndarray,
+    *,
+    level: float,
+    seed: int,
+) -> pd.DataFrame:
+    """gof.csv of one observation: each row beside its fit; see docs/fit-folder.md.
+
+    `fitted` are expected values and `simulated` new observations of the same subject, by draw.
+    """
+    table = place(likelihood, stream)
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(fitted, tails, axis=0)
+    lower, upper = np.quantile(simulated, tails, axis=0)
+    y, below = table["value"].to_numpy(), table["censored"].to_numpy()
+    inside = np.where(below == 1, lower <= y, np.where(below == -1, upper >= y,
+                                                       (lower <= y) & (y <= upper)))  # fmt: skip
+    found = {
+        "observed": y,
+        "pred": pred,
+        "ipred": fitted.mean(axis=0),
+        "ipred_lower": low,
+        "ipred_upper": high,
+        "lower": lower,
+        "upper": upper,
+        "level": level,
+        "kind": "eti",
+        "inside": inside,
+        "residual": _quantile_residual(y, below, simulated, seed),
+    }
+    return table.drop(columns=["value", "limit"]).assign(**found)
+
+
+def _quantile_residual(
+    y: np.ndarray, below: np.ndarray, simulated: np.ndarray, seed: int
+) -> np.ndarray:
+    """Normal score of the observation among simulated ones; ties and censoring at random."""
+    chance = np.random.default_rng(seed).random(y.size)
+    less, same = (simulated < y).mean(axis=0), (simulated == y).mean(axis=0)
+    share = np.where(below == 1, chance * less, np.where(below == -1, less + chance * (1 - less),
+                                                         less + chance * same))  # fmt: skip
+    edge = 0.5 / (len(simulated) + 1)
+    return ndtri(np.clip(share, edge, 1 - edge))
+
+
+def individuals(
+    likelihood: IndividualLikelihood, draws: Draws, shrinkage: dict[str, float], *, level: float
+) -> pd.DataFrame:
+    """individuals.csv: each subject's own value of each parameter that varies, without covariates.
+
+    `shrinkage` is the mean posterior variance of the effects over their prior's.
+    """
+
+    @jax.jit
+    def own(values: dict) -> dict:
+        effects = random_effects(likelihood.made, likelihood.tied, values)
+        found = {}
+        for each in likelihood.made:
+            if each.name in effects:
+                scale = each.parameter.scale
+                middle = TO[scale](jnp.asarray(typical(each, values), float))
+                found[each.name] = FROM[scale](middle + effects[each.name])
+        return found
+
+    found = jax.vmap(own)({name: jnp.asarray(value) for name, value in draws.items()})
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    tables = []
+    for name, value in found.items():
+        lower, upper = np.quantile(np.asarray(value), tails, axis=0)
+        columns = {
+            "subject": likelihood.solver.design.subjects,
+            "parameter": name,
+            "mean": np.asarray(value).mean(axis=0),
+            "lower": lower,
+            "upper": upper,
+            "level": level,
+            "kind": "eti",
+            "shrinkage": shrinkage.get(name, np.nan),
+        }
+        tables.append(pd.DataFrame(columns))
+    empty = pd.DataFrame(columns=list(INDIVIDUALS))
+    return pd.concat(tables, ignore_index=True) if tables else empty
+
+
+def prove_mesh(
+    planned: IndividualLikelihood,
+    tight: IndividualLikelihood,
+    draws: Draws,
+    progress: Callable[[float], None],
+) -> SolverProof:
+    """Pareto-k of draws made on the planned mesh against those of a mesh four times finer."""
+    both = jax.jit(lambda v: (planned.by_subject(v).sum(), tight.by_subject(v).sum()))
+    count = len(next(iter(draws.values())))
+    ratios = []
+    for k in range(count):
+        rough, fine = both({name: jnp.asarray(value[k]) for name, value in draws.items()})
+        ratios.append(float(fine - rough))
+        progress((k + 1) / count)
+    ratio = np.array(ratios)
+    shift = float(np.abs(ratio - ratio.mean()).max())
+    if np.ptp(ratio) < 1e-9:
+        return SolverProof(0.0, shift)
+    _, k = array_stats.psislw(ratio.max() - ratio)  # ArviZ negates what it is given
+    return SolverProof(float(k), shift)

@@ -1,0 +1,180 @@
+"""What is fixed of an individual-level fit before any number is known: schedules and observed rows.
+
+Subjects lie last: N subjects, R records each (the last one repeated up to the longest).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from pkpd.errors import DataError, Fault
+from pkpd.mechanism.schedule import Schedule
+from pkpd.model import Model
+from pkpd.records import by_subject, compartments, lengthened, schedules
+from pkpd.settings_individual import IndividualSettings, Observation
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """What is known of N subjects at K records (1 where nothing changes within a subject)."""
+
+    covariates: Mapping[str, Float[np.ndarray, "K N"]]
+    occasion: Int[np.ndarray, "K N"] | None
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The n rows of one observation: where each stands, what was seen, and how it is censored.
+
+    `kind` 0 observed, 1 below `y`, -1 above `y`, 2 between `limit` and `y`; `row` is the place in
+    the table of events.
+    """
+
+    observation: Observation
+    record: Int[np.ndarray, " n"]
+    subject: Int[np.ndarray, " n"]
+    y: Float[np.ndarray, " n"]
+    kind: Int[np.ndarray, " n"]
+    limit: Float[np.ndarray, " n"]
+    row: Int[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Subjects, their schedules (arrays with N first), compartments of records, observations."""
+
+    subjects: tuple[str, ...]
+    occasions: tuple[str, ...]
+    known: Subjects
+    schedule: Schedule
+    state: Int[np.ndarray, "R N"]
+    streams: tuple[Stream, ...]
+    table: pd.DataFrame
+
+    @property
+    def count(self) -> int:
+        """How many subjects."""
+        return len(self.subjects)
+
+
+def design(model: Model, settings: IndividualSettings, table: pd.DataFrame, where: str) -> Design:
+    """The design of a checked table of events; `DataError` lists what the settings ask in vain."""
+    groups = by_subject(table)
+    streams, faults = _streams(settings, model, table, groups, where)
+    missing = _absent(settings, table, where)
+    if faults or missing:
+        raise DataError([*faults, *missing])
+    blank = {"share": 1.0, "lag": 0.0, "rate": np.nan, "duration": np.nan}
+    doses = {name: np.full(len(table), value) for name, value in blank.items()}
+    made = schedules(model, table, groups, doses)
+    stacked = jax.tree.map(lambda *parts: np.stack(parts), *made)
+    size = made[0].time.size
+    at = np.stack([lengthened(rows, size) for rows in groups.values()], axis=1)
+    occasions, occasion = _occasions(settings, table, at)
+    return Design(
+        subjects=tuple(str(who) for who in groups),
+        occasions=occasions,
+        known=Subjects(_covariates(model, settings, table, at), occasion),
+        schedule=stacked,
+        state=compartments(model, table)[at],
+        streams=streams,
+        table=table,
+    )
+
+
+def _covariate_names(model: Model, settings: IndividualSettings) -> list[str]:
+    effects = [e.name for c in settings.parameters.values() for e in c.covariates]
+    return list(dict.fromkeys(n.upper() for n in (*effects, *(c.name for c in model.covariates))))
+
+
+def _absent(settings: IndividualSettings, table: pd.DataFrame, where: str) -> list[Fault]:
+    """Covariates and occasions that the settings ask for and the data lack."""
+    faults = [
+        Fault(
+            f"{where}, parameters.{name}.covariates",
+            f"the data have no covariate '{effect.name}'",
+            "Name a column of the data card with a rule",
+        )
+        for name, choice in settings.parameters.items()
+        for effect in choice.covariates
+        if effect.name.upper() not in table.columns
+    ]
+    wants = [name for name, choice in settings.parameters.items() if choice.occasion]
+    if wants and "OCC" not in table.columns:
+        found = f"'{wants[0]}' varies between occasions, and the data have no column OCC"
+        faults.append(Fault(f"{where}, parameters", found, 'Add a column as = "OCC"'))
+    return faults
+
+
+def _covariates(
+    model: Model, settings: IndividualSettings, table: pd.DataFrame, at: Int[np.ndarray, "R N"]
+) -> dict[str, np.ndarray]:
+    """Covariates by record, or one row where none changes within a subject."""
+    found = {}
+    for name in _covariate_names(model, settings):
+        if name in table.columns:
+            found[name] = pd.to_numeric(table[name]).to_numpy(float)[at]
+    constant = {name: bool((value == value[:1]).all()) for name, value in found.items()}
+    return {name: value[:1] if constant[name] else value for name, value in found.items()}
+
+
+def _occasions(
+    settings: IndividualSettings, table: pd.DataFrame, at: Int[np.ndarray, "R N"]
+) -> tuple[tuple[str, ...], np.ndarray | None]:
+    """Labels `subject:occasion`, and which holds at each record."""
+    if not any(choice.occasion for choice in settings.parameters.values()):
+        return (), None
+    label = table["ID"].astype(str) + ":" + table["OCC"].astype(str)
+    codes, labels = pd.factorize(label)
+    return tuple(str(each) for each in labels), codes[at]
+
+
+def _streams(
+    settings: IndividualSettings, model: Model, table: pd.DataFrame, groups: Mapping, where: str
+) -> tuple[tuple[Stream, ...], list[Fault]]:
+    place = np.zeros((len(table), 2), int)
+    for n, rows in enumerate(groups.values()):
+        place[rows] = np.stack([np.arange(len(rows)), np.full(len(rows), n)], axis=1)
+    observed = (table["EVID"] == 0) & (table["MDV"].fillna(0) == 0) & table["DV"].notna()
+    found, faults = [], []
+    for observation in settings.observations:
+        mine = observed
+        if observation.dvid is not None and "DVID" in table.columns:
+            mine = observed & (table["DVID"].astype(str) == observation.dvid)
+        if observation.output not in model.units:
+            faults.append(_no_output(observation, model, where))
+        elif not mine.any():
+            told = f"no observed row has DVID {observation.dvid}" if observation.dvid else "none"
+            seen = sorted(set(table.get("DVID", pd.Series(dtype=str)).astype(str)))
+            hint = f"DVID in the data: {', '.join(seen)}"
+            faults.append(Fault(f"{where}, observations.{observation.label}", told, hint))
+        else:
+            found.append(_stream(observation, table, np.flatnonzero(mine), place))
+    return tuple(found), faults
+
+
+def _no_output(observation: Observation, model: Model, where: str) -> Fault:
+    known = [name for name in model.units if name not in ("time", *model.states)]
+    return Fault(
+        f"{where}, observations",
+        f"{model.name} has no output '{observation.output}'",
+        f"Outputs: {', '.join(known)}",
+    )
+
+
+def _stream(
+    observation: Observation, table: pd.DataFrame, rows: np.ndarray, place: np.ndarray
+) -> Stream:
+    own = table.iloc[rows]
+    y = own["DV"].to_numpy(float)
+    kind = own["CENS"].to_numpy(int) if "CENS" in own.columns else np.zeros(len(own), int)
+    limit = own["LIMIT"].to_numpy(float) if "LIMIT" in own.columns else np.full(y.size, np.nan)
+    kind = np.where((kind == 1) & np.isfinite(limit), 2, kind)
+    record, subject = place[rows].T
+    return Stream(observation, record, subject, y, kind, np.nan_to_num(limit), rows)

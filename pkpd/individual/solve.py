@@ -1,0 +1,135 @@
+"""All subjects' outputs at their records, from their own parameters: one compiled, pure function.
+
+Linear models go by the closed form, exact at any step; others by a fixed number of parts of each
+step, planned beforehand (`planning`) and proved afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from pkpd.individual.design import Design
+from pkpd.mechanism.dosing import dosing_value
+from pkpd.mechanism.lanes import (
+    Lanes,
+    Parts,
+    lanes,
+    linear_path,
+    parts,
+    rate_matrices,
+    stepped_path,
+)
+from pkpd.mechanism.timeline import Dosing, Timeline, timeline
+from pkpd.model import DOSING, Model
+
+Own = Mapping[str, Float[Array, "K N"]]
+_FIELDS = {"f": "share", "lag": "lag", "rate": "rate", "dur": "duration"}
+
+
+@dataclass(frozen=True)
+class Solver:
+    """A model over a design; `cut` says into how many parts each step goes, None: closed form.
+
+    `line` holds the timelines where doses are the same whatever the free numbers are. `smooth`
+    costs time and gives the closed form derivatives beyond the first.
+    """
+
+    model: Model
+    design: Design
+    line: Timeline | None = None
+    cut: Parts | None = None
+    method: str = "rk4"
+    smooth: bool = False
+
+    def outputs(self, own: Own) -> dict[str, Float[Array, "R N"]]:
+        """Outputs of the model at every record."""
+        states, line = self.states(own)
+        clock = jnp.asarray(self.design.schedule.time) - jnp.asarray(self.design.schedule.origin)
+        named = {name: states[:, k] for k, name in enumerate(self.model.states)}
+        found = self.model.outputs({**named, "t": clock.T}, own)
+        shape = (clock.shape[1], clock.shape[0])
+        return {name: jnp.broadcast_to(value, shape) for name, value in found.items()}
+
+    def states(self, own: Own) -> tuple[Float[Array, "R S N"], Timeline]:
+        """States at every record, after whatever happens there."""
+        line = self.line if self.line is not None else self.timelines(own)
+        first, line = self.started(own, line)
+        wide = lanes(line)
+        if self.cut is None:
+            matrices = rate_matrices(self.model.rates, self.model.states, own)
+            path = linear_path(matrices, first, wide, infused=self.infused, smooth=self.smooth)
+        else:
+            path = self._stepped(own, first, wide, self.cut)
+        return jnp.take_along_axis(path, line.read.T[:, None, :], axis=0), line
+
+    def _stepped(self, own: Own, first: Array, wide: Lanes, cut: Parts) -> Float[Array, "T S N"]:
+        return stepped_path(
+            self.model.rates, self.model.states, first, wide, own, cut, method=self.method
+        )
+
+    @property
+    def infused(self) -> bool:
+        """Whether any dose takes time."""
+        return bool((self.design.schedule.infused >= 0).any())
+
+    def timelines(self, own: Own) -> Timeline:
+        """Every subject's timeline, stacked over subjects."""
+        doses = dosing(self.model, self.design, own)
+        make = partial(timeline, states=len(self.model.states))
+        return jax.vmap(make)(jax.tree.map(jnp.asarray, self.design.schedule), doses)
+
+    def started(self, own: Own, line: Timeline) -> tuple[Float[Array, "S N"], Timeline]:
+        """States before the first record, and the timelines with what resets bring."""
+        if self.model.initial is None:
+            return jnp.zeros((len(self.model.states), self.design.count)), line
+        start = self.model.initial(own)
+        rows = len(self.design.state)
+        wide = jnp.stack(
+            [
+                jnp.broadcast_to(jnp.asarray(start[s], float), (rows, self.design.count))
+                for s in self.model.states
+            ]
+        )
+        fresh = self.design.schedule.fresh
+        if not fresh.any():
+            return wide[:, 0], line
+        again = jnp.moveaxis(wide, (2, 1, 0), (0, 1, 2)) * fresh[..., None]
+        given = jax.vmap(lambda g, at, more: g.at[at].add(more))(line.given, line.read, again)
+        return wide[:, 0], replace(line, given=given)
+
+
+def dosing(model: Model, design: Design, own: Own) -> Dosing:
+    """What becomes of each record's dose, by its compartment; arrays (N, R)."""
+    shape = design.state.shape
+    found = {}
+    for role in DOSING:
+        by_state = [
+            dosing_value(own, dosing=model.dosing, role=role, state=s) for s in model.states
+        ]
+        value = jnp.full(shape, DOSING[role])
+        for place, each in enumerate(by_state):
+            value = jnp.where(design.state == place, jnp.broadcast_to(each, shape), value)
+        found[_FIELDS[role]] = value.T
+    return Dosing(**found)
+
+
+def equal_parts(design: Design, line: Timeline, longest: float) -> Parts:
+    """Each step cut so that no part of any subject is longer than `longest`."""
+    length = np.asarray((line.end - line.start).max(axis=0))
+    counts = np.maximum(1, np.ceil(length / longest - 1e-9)).astype(int)
+    return parts(counts, np.zeros(counts.size, bool))
+
+
+def finer(solver: Solver, times: int) -> Solver:
+    """The same with every step cut into `times` as many parts: a reference."""
+    if solver.cut is None:
+        return solver
+    counts = np.bincount(solver.cut.step) * times
+    return replace(solver, cut=parts(counts, np.zeros(counts.size, bool)))

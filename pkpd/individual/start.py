@@ -1,0 +1,190 @@
+"""Where sampling begins: the mode of the marginal posterior, and what the data know of each effect.
+
+The joint mode of population and effects is useless (SDs of effects collapse there or run off); the
+marginal one, effects integrated by Laplace, is not. It is a place to begin and a quick look, never
+a result. From the curvature of each subject at its mode comes the choice of centring: `shrinkage`
+is the mean posterior variance of an effect over its prior's, 1 minus it the share of centring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.optimize import minimize
+
+from pkpd.errors import FitError
+from pkpd.individual.coordinates import Coordinates
+from pkpd.individual.modes import Effects, effects_of
+from pkpd.individual.own import TO, between_sd, typical
+from pkpd.individual.problem import IndividualLikelihood
+from pkpd.variation import standard
+from pkpd.variation.space import Space
+
+LEAST = 0.1
+"""A share of centring below this is none."""
+
+MOST = 120
+"""Evaluations of the search at most."""
+
+PROBE = 0.01
+"""Step of the differences that give the Hessian, in standardised coordinates."""
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Start:
+    """The marginal mode (flat, standardised), its covariance, the effects' modes and curvatures.
+
+    `shrinkage` by parameter; `marginal` is the Laplace log-likelihood at the mode.
+    """
+
+    likelihood: IndividualLikelihood
+    population: Float[np.ndarray, " P"]
+    covariance: Float[np.ndarray, "P P"]
+    effects: Float[np.ndarray, "E N"]
+    variance: Float[np.ndarray, "E N"]
+    shrinkage: Mapping[str, float]
+    marginal: float
+
+    def values(self) -> dict[str, np.ndarray]:
+        """Natural values of everything at the mode."""
+        found = population_space(self.likelihood)
+        flat = standard.to_natural(found, jnp.asarray(self.population))
+        both = {
+            **found.unpack(flat),
+            **effects_of(self.likelihood).values(jnp.asarray(self.effects)),
+        }
+        return {name: np.asarray(value) for name, value in both.items()}
+
+
+def population_space(likelihood: IndividualLikelihood) -> Space:
+    """The space of the population's numbers alone, which stand first."""
+    space = likelihood.space
+    return Space(tuple(v for v in space.variables if v.dim is None), space.coords)
+
+
+def find_start(likelihood: IndividualLikelihood, progress: Progress) -> Start:
+    """The marginal mode from the prior medians, by L-BFGS on Laplace's approximation."""
+    effects, space = effects_of(likelihood), population_space(likelihood)
+    objective = _compiled(effects, space)
+    count = likelihood.solver.design.count
+    state = {"modes": jnp.zeros((effects.rows, count)), "calls": 0}
+
+    def negative(z: np.ndarray) -> tuple[float, np.ndarray]:
+        (value, modes), slope = objective(jnp.asarray(z), state["modes"])
+        state["calls"] += 1
+        progress("finding a start", min(0.9, state["calls"] / MOST))
+        if not np.isfinite(value) or not np.isfinite(slope).all():
+            return 1e10, np.zeros_like(z)
+        state["modes"] = modes
+        return -float(value), -np.asarray(slope)
+
+    found = minimize(negative, np.zeros(space.size), jac=True, method="L-BFGS-B",
+                     options={"maxfun": MOST, "ftol": 1e-10, "gtol": 1e-4})  # fmt: skip
+    if found.fun >= 1e10:
+        raise FitError(
+            "The likelihood is no number at the prior medians. Check the priors' medians against "
+            "the data (volumes, rates), with `pkpd simulate` at those values."
+        )
+    covariance = _covariance(negative, found.x)
+    variance, modes = _variance(effects, space, found.x, state["modes"])
+    progress("finding a start", 1.0)
+    return Start(
+        likelihood, found.x, covariance, np.asarray(modes), variance,
+        _shrinkage(effects, variance), -float(found.fun),
+    )  # fmt: skip
+
+
+def _compiled(effects: Effects, space: Space) -> Callable:
+    """Compiled: (z, modes to begin from) -> ((log marginal posterior, modes), gradient)."""
+
+    @partial(jax.value_and_grad, has_aux=True)
+    def density(z: Array, modes: Array) -> tuple[Array, Array]:
+        population = space.unpack(standard.to_natural(space, z))
+        marginal, at = effects.laplace(population, modes)
+        return marginal.sum() + standard.log_prior_standard(space, z), at
+
+    return jax.jit(density)
+
+
+def _covariance(negative: Callable, at: np.ndarray) -> Float[np.ndarray, "P P"]:
+    """Inverse of the Hessian by central differences; curvatures held within 0.3 and 1e6."""
+    steps = PROBE * np.eye(at.size)
+    rows = [(negative(at + s)[1] - negative(at - s)[1]) / (2 * PROBE) for s in steps]
+    hessian = (np.array(rows) + np.array(rows).T) / 2
+    values, vectors = np.linalg.eigh(hessian)
+    return vectors / np.clip(values, 0.3, 1e6) @ vectors.T
+
+
+def _variance(
+    effects: Effects, space: Space, z: np.ndarray, modes: Array
+) -> tuple[Float[np.ndarray, "E N"], Array]:
+    """Posterior variance of each effect about its mode, population held."""
+
+    @jax.jit
+    def curved(z: Array, modes: Array) -> tuple[Array, Array]:
+        found = effects.find(space.unpack(standard.to_natural(space, z)), modes)
+        inverse = jnp.linalg.inv(found.curvature)
+        return jnp.diagonal(inverse, axis1=1, axis2=2).T, found.at
+
+    variance, at = curved(jnp.asarray(z), modes)
+    return np.clip(np.nan_to_num(np.asarray(variance), nan=1.0), 1e-4, 1.0), at
+
+
+def _shrinkage(effects: Effects, variance: np.ndarray) -> dict[str, float]:
+    """Mean posterior variance of each parameter's effects, 1 where data say nothing."""
+    return {
+        name.removesuffix("_eta"): float(variance[k].mean()) for k, name in enumerate(effects.names)
+    }
+
+
+def coordinates(start: Start) -> Coordinates:
+    """The sampler's coordinates that a start suggests."""
+    likelihood = start.likelihood
+    values = start.values()
+    made = {each.name: each for each in likelihood.made}
+    frame = {
+        name: (
+            share,
+            float(TO[made[name].parameter.scale](jnp.asarray(typical(made[name], values)))),
+            float(between_sd(made[name], values)),
+        )
+        for name, share in centring(likelihood, start.shrinkage).items()
+        if share > 0
+    }
+    eigen, vectors = np.linalg.eigh(start.covariance)
+    spread, size = _spread(likelihood, start), likelihood.space.size
+    bare = Coordinates(likelihood, frame, np.zeros(size), np.eye(eigen.size), np.ones(spread.size))
+    centre = np.asarray(bare.inverse(values))
+    return replace(bare, centre=centre, factor=vectors * np.sqrt(eigen), scale=spread)
+
+
+def centring(likelihood: IndividualLikelihood, shrinkage: Mapping[str, float]) -> dict[str, float]:
+    """The share of centring of each parameter that varies; correlated ones go together."""
+    tied = [group.parameters for group in likelihood.tied]
+    inside = {name for group in tied for name in group}
+    groups = [*tied, *((name,) for name in shrinkage if name not in inside)]
+    free = {e.name for e in likelihood.made if not isinstance(e.between, float)}
+    found = {}
+    for group in groups:
+        share = 1 - float(np.mean([shrinkage[name] for name in group]))
+        share = share if share >= LEAST and free.issuperset(group) else 0.0
+        found |= dict.fromkeys(group, share)
+    return found
+
+
+def _flat_effects(likelihood: IndividualLikelihood, values: Mapping) -> np.ndarray:
+    names = [v.name for v in likelihood.space.variables if v.dim is not None]
+    return np.concatenate([np.zeros(0), *(np.asarray(values[name]) for name in names)])
+
+
+def _spread(likelihood: IndividualLikelihood, start: Start) -> np.ndarray:
+    sd = effects_of(likelihood).values(jnp.sqrt(jnp.asarray(start.variance)))
+    return _flat_effects(likelihood, sd)

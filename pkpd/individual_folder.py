@@ -1,0 +1,135 @@
+"""The folder of an individual-level fit: settings, data and model read and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pkpd.data.individual_table import Individuals, converted, read_individuals
+from pkpd.errors import DataError, Fault, ModelError
+from pkpd.fit_folder import data_folder
+from pkpd.individual.build import solved, unsolved
+from pkpd.individual.problem import IndividualLikelihood
+from pkpd.library import load, models
+from pkpd.model import Model
+from pkpd.model_units import in_time_unit
+from pkpd.provenance import file_hash, versions
+from pkpd.settings_individual import IndividualSettings, read_individual_settings
+
+
+@dataclass(frozen=True)
+class IndividualFit:
+    """An individual-level fit that can be run; `bare` is its likelihood, mesh not yet planned."""
+
+    folder: Path
+    settings: IndividualSettings
+    data: Individuals
+    model: Model
+    bare: IndividualLikelihood
+
+    @cached_property
+    def likelihood(self) -> IndividualLikelihood:
+        """The likelihood, its mesh planned; kept, for its programs are."""
+        return solved(self.bare)
+
+    @property
+    def passed(self) -> bool:
+        """That it was read at all says so."""
+        return True
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was read, as plain data."""
+        return {
+            "fit": self.settings.name,
+            "model": self.settings.model,
+            "data": self.data.name,
+            "passed": True,
+            **counts(self),
+        }
+
+    def __str__(self) -> str:
+        found, free = counts(self), self.bare.space
+        population = sum(v.dim is None for v in free.variables)
+        return (
+            f"{self.data}\n\n{self.settings.name}: {found['observations']} observations of "
+            f"{found['subjects']} subjects are fitted with {self.settings.model}; {population} "
+            f"population numbers, {free.size - population} individual effects. "
+            f"Next: pkpd run {self.folder}"
+        )
+
+
+def counts(fit: IndividualFit) -> dict[str, int]:
+    """Subjects, observations fitted, those censored, dose records."""
+    streams, table = fit.bare.solver.design.streams, fit.data.events.table
+    return {
+        "subjects": fit.bare.solver.design.count,
+        "observations": sum(len(each.y) for each in streams),
+        "censored": sum(int((each.kind != 0).sum()) for each in streams),
+        "doses": int((table["EVID"].isin([1, 4]) & (table["AMT"] > 0)).sum()),
+    }
+
+
+def open_individual(folder: Path) -> IndividualFit:
+    """Read a fit; `DataError` lists the faults of settings, model and data together."""
+    settings = read_individual_settings(folder / "fit.toml")
+    faults: list[Fault] = []
+    model = data = None
+    try:
+        model = load(settings.model)
+    except ModelError as error:
+        where = f"{folder / 'fit.toml'}, model"
+        faults.append(Fault(where, str(error), "Name a model of `pkpd models`"))
+    try:
+        data = read_individuals(data_folder(folder, settings.data))
+    except DataError as error:
+        faults += error.faults
+    if faults or model is None or data is None:
+        raise DataError(faults)
+    if settings.time_unit:
+        model = in_time_unit(model, settings.time_unit)
+    logged = tuple(o.model_copy(update={"log": o.log or data.log}) for o in settings.observations)
+    settings = settings.model_copy(update={"observations": logged})
+    data = _in_units_of(model, settings, data)
+    bare = unsolved(settings, model, data.events.table, str(folder / "fit.toml"))
+    return IndividualFit(folder, settings, data, model, bare)
+
+
+def _in_units_of(model: Model, settings: IndividualSettings, data: Individuals) -> Individuals:
+    """The data told in the model's units, where the card states any."""
+    data = converted(data, "TIME", model.units["time"])
+    into = (model.doses_into or model.states)[:1]
+    if into and data.units.get("AMT") and into[0] in model.units:
+        data = converted(data, "AMT", model.units[into[0]])
+    for each in settings.observations:
+        for dvid in [each.dvid] if each.dvid is not None else list(data.dv_units):
+            if data.dv_units.get(dvid) and each.output in model.units:
+                data = converted(data, "DV", model.units[each.output], dvid)
+    return data
+
+
+def individual_provenance(fit: IndividualFit) -> dict[str, Any]:
+    """Versions, hashes, settings after defaults and seeds."""
+    known, parts = models(), fit.settings.model.split("+")
+    text = fit.settings.model_dump_json(exclude={"title", "published"})
+    return {
+        "versions": versions(),
+        "hashes": {
+            "settings": hashlib.sha256(text.encode()).hexdigest(),
+            "data": fit.data.sha256,
+            **{f"models/{name}.py": file_hash(known[name]) for name in parts},
+        },
+        "settings": fit.settings.model_dump(mode="json"),
+        "seeds": {
+            "sampler": fit.settings.sampler.seed,
+            "predictions": fit.settings.predictions.seed,
+        },
+    }
+
+
+def excluded(fit: IndividualFit) -> list[dict[str, Any]]:
+    """Rows left out by rule, for the card."""
+    return json.loads(fit.data.excluded.to_json(orient="records"))

@@ -1,0 +1,246 @@
+"""The verbs on the folder of an individual-level fit: check, fit, diagnose, predict, report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pkpd.diagnosis.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
+from pkpd.diagnosis.individual import goodness, individuals, place, prove_mesh
+from pkpd.diagnosis.summary import summary
+from pkpd.diagnosis.vpc import vpc
+from pkpd.errors import DataError, Fault
+from pkpd.files import replacing
+from pkpd.fit_folder import update_card
+from pkpd.individual.problem import IndividualLikelihood
+from pkpd.individual.solve import finer
+from pkpd.individual.start import centring, population_space
+from pkpd.individual_folder import (
+    IndividualFit,
+    counts,
+    excluded,
+    individual_provenance,
+    open_individual,
+)
+from pkpd.individual_sampling import draw
+from pkpd.posterior import Posterior, load_posterior
+from pkpd.prediction.new_subjects import new_subjects
+from pkpd.prediction.replicates import again, typical_rows
+from pkpd.provenance import file_hash
+from pkpd.statement import statement
+from pkpd.variation.standard import prior_draws
+
+Progress = Callable[[str, float], None]
+PROOF = 100
+"""Draws re-solved on a finer mesh."""
+
+SEEN = 300
+"""Draws behind the fit of each row."""
+
+TABLES = ("summary.csv", "gof.csv", "vpc.csv", "individuals.csv", "predictions.csv")
+
+
+def fit(folder: Path, *, progress: Progress) -> Posterior:
+    """Sample the posterior; a run that was killed begins again at the start it had found."""
+    opened = open_individual(folder)
+    record = individual_provenance(opened)
+    progress("planning the mesh", 0.0)
+    likelihood = opened.likelihood
+    progress("planning the mesh", 1.0)
+    remembered = folder / f".partial-{_short(record)}-start.npz"
+    found = draw(likelihood, remembered, progress)
+    shares = centring(likelihood, found.start.shrinkage)
+    record |= {
+        "seconds": found.seconds,
+        "laplace_log_marginal": found.start.marginal,
+        "centring": {
+            name: {
+                "choice": "centred" if shares[name] > 0.5 else "non-centred",
+                "share": shares[name],
+                "shrinkage": kept,
+            }
+            for name, kept in found.start.shrinkage.items()
+        },
+    }
+    posterior = Posterior(found.tree, record)
+    for name in ("card.json", "report.html", *TABLES):
+        (folder / name).unlink(missing_ok=True)
+    posterior.save(folder / "draws.nc")
+    remembered.unlink(missing_ok=True)
+    return posterior
+
+
+def _short(record: dict) -> str:
+    return "".join(str(value)[:6] for value in record["hashes"].values())
+
+
+def _opened(folder: Path) -> tuple[IndividualFit, Posterior]:
+    opened = open_individual(folder)
+    posterior = load_posterior(folder / "draws.nc")
+    if posterior.provenance["hashes"] != individual_provenance(opened)["hashes"]:
+        raise DataError(
+            [
+                Fault(
+                    str(folder),
+                    "fit.toml, the data or a model changed since the draws were made",
+                    f"Run `pkpd fit {folder}` again",
+                )
+            ]
+        )
+    return opened, posterior
+
+
+def diagnose(folder: Path, *, progress: Progress) -> Diagnosis:
+    """Check the posterior; writes summary.csv, gof.csv, vpc.csv, individuals.csv and the card."""
+    opened, posterior = _opened(folder)
+    likelihood, settings = opened.likelihood, opened.settings
+    level = settings.predictions.level
+    checks = sampling_checks(posterior.tree, settings.demands, settings.sampler.max_treedepth)
+    checks += _solver_checks(likelihood, posterior, progress)
+    gof = _goodness(opened, posterior, progress)
+    checks.append(coverage_check(float(gof["inside"].mean()), settings.demands, level))
+    space = population_space(likelihood)
+    table = summary(space, posterior.tree, prior_draws(space, 4000, 1), level=level)
+    shrinkage = {n: each["shrinkage"] for n, each in posterior.provenance["centring"].items()}
+    _table(table, folder / "summary.csv")
+    _table(gof, folder / "gof.csv")
+    _table(_checked_visually(opened, posterior, gof, progress), folder / "vpc.csv")
+    _table(individuals(likelihood, posterior.draws(SEEN), shrinkage, level=level),
+           folder / "individuals.csv")  # fmt: skip
+    diagnosis = Diagnosis(tuple(checks))
+    _write_card(opened, posterior, diagnosis, table)
+    return diagnosis
+
+
+def _solver_checks(
+    likelihood: IndividualLikelihood, posterior: Posterior, progress: Progress
+) -> list[Check]:
+    """The proof of the mesh; none for a closed form, which has no error."""
+    if likelihood.solver.cut is None:
+        return []
+    tight = replace(likelihood, solver=finer(likelihood.solver, 4))
+    proof = prove_mesh(
+        likelihood, tight, posterior.draws(PROOF), lambda share: progress("proving the mesh", share)
+    )
+    return [solver_check(proof.pareto_k, likelihood.settings.demands, proof.shift)]
+
+
+def _goodness(opened: IndividualFit, posterior: Posterior, progress: Progress) -> pd.DataFrame:
+    likelihood, asked = opened.likelihood, opened.settings.predictions
+    draws = posterior.draws(SEEN)
+    seen = again(
+        likelihood, draws, seed=asked.seed,
+        progress=lambda share: progress("predictive check", share),
+    )  # fmt: skip
+    typical = typical_rows(likelihood, draws)
+    tables = [
+        goodness(likelihood, stream, mean, new, pred, level=asked.level, seed=asked.seed)
+        for stream, mean, new, pred in zip(
+            likelihood.solver.design.streams, seen.expected, seen.simulated, typical, strict=True
+        )
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _checked_visually(
+    opened: IndividualFit, posterior: Posterior, gof: pd.DataFrame, progress: Progress
+) -> pd.DataFrame:
+    """The VPC of all observations, plain and (where it can be) prediction-corrected."""
+    likelihood, asked = opened.likelihood, opened.settings.predictions
+    seen = again(
+        likelihood, posterior.draws(asked.replicates), seed=asked.seed + 1, new_subjects=True,
+        progress=lambda share: progress("visual check", share),
+    )  # fmt: skip
+    streams = likelihood.solver.design.streams
+    observed = pd.concat([place(likelihood, stream) for stream in streams], ignore_index=True)
+    replicates = np.concatenate(seen.simulated, axis=1)
+    tables = [vpc(observed, replicates, bins=asked.bins, level=asked.level)]
+    pred = gof["pred"].to_numpy(float)
+    plain = (observed["outcome"] == "continuous").to_numpy() & (pred > 0)
+    if plain.any():
+        some = observed[plain].reset_index(drop=True)
+        tables.append(
+            vpc(
+                some,
+                replicates[:, plain],
+                bins=asked.bins,
+                level=asked.level,
+                corrected=True,
+                pred=pred[plain],
+            )  # fmt: skip
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _write_card(
+    opened: IndividualFit, posterior: Posterior, diagnosis: Diagnosis, table: pd.DataFrame
+) -> None:
+    record, solver = posterior.provenance, opened.likelihood.solver
+    update_card(
+        opened.folder,
+        {
+            "kind": "individual",
+            "name": opened.settings.name,
+            "title": opened.settings.title,
+            "passed": diagnosis.passed,
+            "diagnostics": diagnosis.rows,
+            **{key: record[key] for key in ("versions", "hashes", "settings", "seeds", "seconds")},
+            "centring": record["centring"],
+            "laplace_log_marginal": record["laplace_log_marginal"],
+            "solver": "closed form" if solver.cut is None else solver.method,
+            "mesh": {"steps": 0 if solver.cut is None else int(solver.cut.step.size)},
+            "data": counts(opened),
+            "time_unit": opened.model.units["time"],
+            "excluded": excluded(opened),
+            "warnings": [opened.model.warning] if opened.model.warning else [],
+            "published": [each.model_dump() for each in opened.settings.published],
+            "model_statement": statement(opened.model),
+            "sentence": _sentence(opened, table),
+        },
+    )
+
+
+def _sentence(opened: IndividualFit, table: pd.DataFrame) -> str:
+    """The first parameters of the model in words."""
+    names = [p.name for p in opened.model.parameters]
+    rows = table[table["parameter"].isin(names)].head(4)
+    told = [
+        f"{row['parameter']} {row['median']:.3g} {row['unit']} ({row['lower']:.3g} to "
+        f"{row['upper']:.3g})"
+        for _, row in rows.iterrows()
+    ]
+    level = f"{table['level'].iloc[0]:.0%}"
+    return f"Typical values, posterior median and {level} equal-tailed interval: {', '.join(told)}."
+
+
+def predict(folder: Path, *, progress: Progress) -> pd.DataFrame:
+    """New subjects under the regimens of fit.toml; writes predictions.csv."""
+    opened, posterior = _opened(folder)
+    asked = opened.settings.predictions
+    table = new_subjects(
+        opened.settings, opened.model, opened.data.events.table, posterior.draws(asked.draws),
+        lambda share: progress("predicting", share),
+    )  # fmt: skip
+    _table(table, folder / "predictions.csv")
+    update_card(folder, {"predicted": file_hash(folder / "predictions.csv")})
+    return table
+
+
+def _table(table: pd.DataFrame, path: Path) -> None:
+    with replacing(path) as partial:
+        table.to_csv(partial, index=False)
+
+
+def stale(folder: Path) -> str:
+    """Whether the folder's results come from today's settings, data and model."""
+    path = folder / "card.json"
+    card = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if "hashes" not in card:
+        return "never run"
+    now = individual_provenance(open_individual(folder))["hashes"]
+    return "current" if now == card["hashes"] else "stale"
