@@ -27,7 +27,7 @@ def turnover(t: Any, x: Named, p: Named, u: Named) -> dict[str, tuple[Any, Any]]
             p["ke"] * x["memory"] * (1 - p["imax"] * occupancy),
             p["ke"] + p["kdep"] * occupancy,
         ),
-        "memory": (p["km"] * (1 - p["phi"] + p["phi"] * x["effector"]), p["km"]),
+        "memory": (p["kmem"] * (1 - p["phi"] + p["phi"] * x["effector"]), p["kmem"]),
         "regulatory": (p["kr"] * (1 + p["gr"] * occupancy), p["kr"]),
         "inflammation": (p["ks"] * drive, p["ks"]),
         "lesions": (p["ks"] * x["inflammation"], p["ks"]),
@@ -51,7 +51,7 @@ model = Model(
     summary=(
         "Occupancy starves (imax) and depletes (kdep) effector cells and raises regulatory ones; "
         "memory is partly kept up by effector cells (phi), which sets how long remission lasts: "
-        "after wash-out the slow rate is about km (1 - phi)."
+        "after wash-out the slow rate is about kmem (1 - phi)."
     ),
     kind="pd",
     states=("effector", "memory", "regulatory", "inflammation", "lesions"),
@@ -105,7 +105,7 @@ model = Model(
             "ke", 0.1, "1/day", "turnover of effector cells", _HALF_LIFE, prior=LogNormal(0.1, 0.35)
         ),
         Parameter(
-            "km",
+            "kmem",
             0.023,
             "1/day",
             "turnover of memory cells",

@@ -84,7 +84,8 @@ def open_individual(folder: Path) -> IndividualFit:
         where = f"{folder / 'fit.toml'}, model"
         faults.append(Fault(where, str(error), "Name a model of `pkpd models`"))
     try:
-        data = read_individuals(data_folder(folder, settings.data))
+        states = model.states if model else None
+        data = read_individuals(data_folder(folder, settings.data), states=states)
     except DataError as error:
         faults += error.faults
     if faults or model is None or data is None:
@@ -104,7 +105,8 @@ def _in_units_of(model: Model, settings: IndividualSettings, data: Individuals) 
     into = (model.doses_into or model.states)[:1]
     if into and data.units.get("AMT") and into[0] in model.units:
         data = converted(data, "AMT", model.units[into[0]])
-    for each in settings.observations:
+    plain = [o for o in settings.observations if o.outcome == "continuous" and not o.times]
+    for each in plain:
         for dvid in [each.dvid] if each.dvid is not None else list(data.dv_units):
             if data.dv_units.get(dvid) and each.output in model.units:
                 data = converted(data, "DV", model.units[each.output], dvid)

@@ -159,6 +159,9 @@ def _checked_visually(
     streams = likelihood.solver.design.streams
     observed = pd.concat([place(likelihood, stream) for stream in streams], ignore_index=True)
     replicates = np.concatenate(seen.simulated, axis=1)
+    drawn = (observed["outcome"] != "event").to_numpy()  # its times are not drawn by bins
+    observed, replicates, gof = observed[drawn], replicates[:, drawn], gof[drawn]
+    observed = observed.reset_index(drop=True)
     tables = [vpc(observed, replicates, bins=asked.bins, level=asked.level)]
     pred = gof["pred"].to_numpy(float)
     plain = (observed["outcome"] == "continuous").to_numpy() & (pred > 0)

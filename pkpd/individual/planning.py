@@ -1,16 +1,18 @@
-"""The mesh of an individual-level fit: into how many parts each step between events must go.
+"""The mesh of an individual-level fit: where the parts of each step between events must lie.
 
-At the prior medians and at some draws of the random effects: (1) all steps are halved until no
-state at any step's end changes by a tenth of the tolerance, which makes the reference; (2) each
-step alone, begun from the reference, takes the fewest parts (a power of two) whose error is below
-the tolerance; (3) the whole is run with these and halved again until it holds. Errors are relative
-to |x| + FLOOR max |x|, per subject and state.
+At the prior medians and at draws of the random effects every step is run over FINE parts, closely
+spaced at first as the squares are. Two parts at a time beside one twice as long give the error that
+one part makes, e = C h^5; the parts a mesh needs there are proportional to (C / tolerance)^(1/5).
+Their sum over a step, the most over subjects and points, is how many parts the step gets, and where
+it passes whole numbers is where these lie: fine where some subject moves fast, wide elsewhere. The
+mesh is then run and, while its ends are further than HOLDS tolerances from the fine ones, planned
+again more finely. Errors are relative to |x| + FLOOR max |x|, by subject and state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -19,159 +21,184 @@ from jaxtyping import Array, Float, Int
 
 from pkpd.errors import FitError
 from pkpd.individual.solve import Solver
-from pkpd.mechanism.fixed import runge_kutta
-from pkpd.mechanism.fixed import runge_kutta as rosenbrock  # interim
-from pkpd.mechanism.lanes import Lanes, lanes, parts
+from pkpd.mechanism.lanes import Lanes, Parts, lanes, stepped_path, stepping
 from pkpd.settings_individual import Engine
 
-FLOOR = 1e-4
-MOST = 4096
-STIFF_PARTS = 64
-"""With more explicit parts than this in some step, an implicit method is tried."""
-STEPS = {"rk4": runge_kutta, "rosenbrock": rosenbrock}
-Counts = Int[np.ndarray, " T"]
-Walk = Callable[[Array, Array | None], Array]
+FLOOR, HOLDS, ROUNDS = 0.01, 10.0, 4
+FINE = {"rk4": 128, "rosenbrock": 32}
+"""Pairs of fine parts a step."""
+
+COST = {"rk4": 1, "rosenbrock": 6}
+"""One part of each method, in parts of rk4: six stages and small solves against four stages."""
+
+MANY = 2000
+"""With more explicit parts than this an implicit method is tried, too."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Fine runs at one point: error of each long part, and ends of steps before their jumps."""
+
+    error: Float[np.ndarray, "T pairs"]
+    path: Float[np.ndarray, "T S N"]
+    wide: Lanes
+    first: Array
+    own: Mapping[str, Array]
 
 
 def plan(solver: Solver, points: Sequence[Mapping[str, Array]], engine: Engine) -> Solver:
     """The solver with parts and method chosen; `FitError` where no mesh holds."""
-    wanted = ("rk4", "rosenbrock") if engine.method == "auto" else (engine.method,)
+    solver = compact(solver)
+    methods = ("rk4", "rosenbrock") if engine.method == "auto" else (engine.method,)
     if engine.method == "auto" and solver.model.stiff:
-        wanted = ("rosenbrock",)
-    found: list[tuple[int, str, Counts]] = []
-    for method in wanted:
-        counts = _counts(solver, points, engine.tolerance, method)
-        if counts is not None:
-            found.append((int(counts.sum()) * _COST[method], method, counts))
-            if counts.max() <= STIFF_PARTS:
+        methods = ("rosenbrock",)
+    found: list[tuple[int, str, Parts]] = []
+    for method in methods:
+        cut = _mesh(solver, points, engine.tolerance, method)
+        if cut is not None:
+            found.append((cut.step.size * COST[method], method, cut))
+            if cut.step.size <= MANY:
                 break
     if not found:
         raise FitError(
-            f"No mesh of up to {MOST} parts a step solves {solver.model.name} to "
-            f"{engine.tolerance:g} at the prior medians. Check priors, or raise engine.tolerance."
+            f"No mesh solves {solver.model.name} to {engine.tolerance:g} at the prior medians. "
+            "Check the priors' medians, set engine.method, or raise engine.tolerance."
         )
-    _, method, counts = min(found, key=lambda each: each[0])
-    return replace(solver, cut=parts(counts, np.zeros(counts.size, bool)), method=method)
+    _, method, cut = min(found, key=lambda each: each[0])
+    return replace(solver, cut=cut, method=method)
 
 
-_COST = {"rk4": 1, "rosenbrock": 6}
-"""One part of each method, in parts of rk4: six stages and small solves against four stages."""
+def compact(solver: Solver) -> Solver:
+    """The same without steps of no length at which nothing happens to any subject.
 
-
-def _counts(
-    solver: Solver, points: Sequence[Mapping[str, Array]], tolerance: float, method: str
-) -> Counts | None:
-    """The parts of each step that hold at every point."""
-    each = [_at(solver, own, tolerance, method) for own in points]
-    if any(counts is None for counts in each):
-        return None
-    return np.max([counts for counts in each if counts is not None], axis=0)
-
-
-def _at(solver: Solver, own: Mapping, tolerance: float, method: str) -> Counts | None:
-    walk, steps = walker(solver, own, method)
-    reference = _reference(walk, steps, tolerance / 10)
-    if reference is None:
-        return None
-    counts = np.full(steps, MOST)
-    for k in _powers():
-        local = _worst(walk(jnp.full(steps, k), reference), reference)
-        counts = np.where((local < tolerance) & (counts == MOST), k, counts)
-        if (counts < MOST).all():
-            break
-    while counts.max() <= MOST:
-        if _worst(walk(jnp.asarray(counts), None), reference).max() < tolerance:
-            return counts
-        counts = counts * 2
-    return None
-
-
-def _powers() -> list[int]:
-    return [1 << n for n in range(MOST.bit_length())]
-
-
-def _reference(walk: Walk, steps: int, tolerance: float) -> Array | None:
-    """Ends of all steps that stand still when every step is halved."""
-    before = None
-    for k in _powers():
-        path = walk(jnp.full(steps, k), None)
-        if before is not None and _worst(before, path).max() < tolerance:
-            return path
-        before = path
-    return None
-
-
-def _worst(path: Array, reference: Array) -> Float[np.ndarray, " T"]:
-    """The largest error of each step, over subjects and states."""
-    size = jnp.abs(reference)
-    most = jnp.maximum(size.max(axis=0), 1e-12)
-    error = (jnp.abs(path - reference) / (size + FLOOR * most)).max(axis=(1, 2))
-    return np.where(np.isfinite(error), error, np.inf)
-
-
-def walker(solver: Solver, own: Mapping[str, Array], method: str) -> tuple[Walk, int]:
-    """Compiled: (parts of each step, ends of steps to begin each from, or None) -> ends (T, S, N).
-
-    Ends are those before each step's jump. Forward only: the counts are no constants here.
+    Records at one time (a concentration and a score) then cost one step. Only where timelines are
+    the same whatever the free numbers are.
     """
+    line, schedule = solver.line, solver.design.schedule
+    if line is None or (schedule.steady >= 0).any():  # a steady state comes to its record later
+        return solver
+    still = (line.end == line.start) & (line.keep == 1) & (line.given == 0).all(axis=2)
+    drop = np.array(still.all(axis=0))
+    drop[0] = False  # records before the first step would have nowhere to be read
+    kept = np.flatnonzero(~drop)
+    place = np.cumsum(~drop) - 1
+    parts = {name: getattr(line, name)[:, kept] for name in ("start", "end", "origin", "keep")}
+    more = {name: getattr(line, name)[:, kept] for name in ("flow", "given", "governs")}
+    return replace(solver, line=replace(line, **parts, **more, read=jnp.asarray(place)[line.read]))
+
+
+def _mesh(
+    solver: Solver, points: Sequence[Mapping[str, Array]], tolerance: float, method: str
+) -> Parts | None:
+    """The mesh that holds at every point, None where the fine runs themselves do not."""
+    trials = [_tried(solver, own, method) for own in points]
+    if not all(np.isfinite(trial.error).all() for trial in trials):
+        return None
+    error = np.max([trial.error for trial in trials], axis=0)
+    aim = tolerance
+    for _ in range(ROUNDS):
+        cut = _cut(error, aim)
+        if max(_missed(solver, trial, cut, method) for trial in trials) <= HOLDS * tolerance:
+            return cut
+        aim /= 8
+    return None
+
+
+def _cut(error: Float[np.ndarray, "T pairs"], aim: float) -> Parts:
+    """Parts whose error is about `aim` each."""
+    pairs = error.shape[1]
+    edges = (np.arange(pairs + 1) / pairs) ** 2
+    needed = np.cumsum((error / aim) ** 0.2, axis=1)
+    counts = np.maximum(1, np.ceil(needed[:, -1] - 1e-9)).astype(int)
+    begin, finish = [], []
+    for total, grown in zip(counts, needed, strict=True):
+        share = np.concatenate([[0.0], grown]) / max(grown[-1], 1e-300)
+        inner = np.interp(np.arange(1, total) / total, share, edges)
+        nodes = np.concatenate([[0.0], inner, [1.0]])
+        begin.append(nodes[:-1])
+        finish.append(nodes[1:])
+    step = np.repeat(np.arange(counts.size), counts)
+    return Parts(step, np.concatenate(begin), np.concatenate(finish))
+
+
+def _missed(solver: Solver, trial: Trial, cut: Parts, method: str) -> float:
+    """The largest error of the mesh at any step's end, beside the fine run."""
+    jumped = jax.jit(
+        lambda own: stepped_path(
+            solver.model.rates, solver.model.states, trial.first, trial.wide, own, cut, method
+        )
+    )(dict(trial.own))
+    fine = trial.wide.keep[:, None] * trial.path + jnp.moveaxis(trial.wide.given, 0, 1)
+    size = jnp.abs(fine)
+    most = jnp.maximum(size.max(axis=0), 1e-12)
+    worst = float((jnp.abs(jumped - fine) / (size + FLOOR * most)).max())
+    return worst if np.isfinite(worst) else np.inf
+
+
+def _tried(solver: Solver, own: Mapping[str, Array], method: str) -> Trial:
+    """The fine run at one point."""
     line = solver.line if solver.line is not None else solver.timelines(own)
     first, line = solver.started(own, line)
-    wide: Lanes = lanes(line)
-    states = solver.model.states
-    governs = wide.governs.astype(int)
-    at_step = {name: _at_records(value, governs) for name, value in own.items()}
-
-    def moved(x: Array, t: int, counts: Array) -> Array:
-        start, length = wide.start[t], wide.end[t] - wide.start[t]
-        p = {name: value[t] for name, value in at_step.items()}
-        h, flow = length / counts[t], wide.flow[:, t]
-        inside = STEPS[method](_with_flow(solver, dict(zip(states, flow, strict=True))), p)
-
-        def part(k: Array, x: dict[str, Array]) -> dict[str, Array]:
-            return inside(x, (start + k * h, h, {}, {}, {}))
-
-        named = dict(zip(states, x, strict=True))
-        after = jax.lax.fori_loop(0, counts[t], part, named)
-        return jnp.stack([after[name] for name in states])
-
-    @jax.jit
-    def onward(counts: Array) -> Array:
-        def advance(x: Array, t: Array) -> tuple[Array, Array]:
-            after = moved(x, t, counts)
-            return wide.keep[t] * after + wide.given[:, t], after
-
-        return jax.lax.scan(advance, first, jnp.arange(len(wide.start)))[1]
-
-    @jax.jit
-    def alone(counts: Array, ends: Array) -> Array:
-        jumped = wide.keep[:, None] * ends + jnp.moveaxis(wide.given, 1, 0)
-        begins = jnp.concatenate([first[None], jumped[:-1]])
-
-        def one(_: None, step: tuple[Array, Array]) -> tuple[None, Array]:
-            x, t = step
-            return None, moved(x, t, counts)
-
-        return jax.lax.scan(one, None, (begins, jnp.arange(len(wide.start))))[1]
-
-    def walk(counts: Array, ends: Array | None) -> Array:
-        return onward(counts) if ends is None else alone(counts, ends)
-
-    return walk, len(wide.start)
+    wide = lanes(line)
+    error, path = jax.jit(fine_run(solver, method))(wide, first, dict(own))
+    return Trial(np.asarray(error), path, wide, first, own)
 
 
-def _with_flow(solver: Solver, flow: Mapping[str, Array]) -> Callable:
-    """The model's rates with infusions added."""
+def fine_run(solver: Solver, method: str) -> Callable:
+    """(lanes, first states, parameters) -> error of each pair (T, pairs), ends of steps (T, S, N).
 
-    def rates(t: Array, x: Mapping, p: Mapping, u: Mapping) -> dict[str, Array]:
-        found = solver.model.rates(t, x, p, u)
-        return {name: found[name] + flow[name] for name in found}
+    One program for all steps; those of no length are passed over. Forward only.
+    """
+    states, pairs = solver.model.states, FINE[method]
+    moved = stepping(solver.model.rates, states, method)
+    edges = jnp.asarray((np.arange(pairs + 1) / pairs) ** 2)
 
-    return rates
+    def run(wide: Lanes, first: Array, own: dict) -> tuple[Array, Array]:
+        governs = wide.governs.astype(int)
+        at_step = {name: _at_records(value, governs) for name, value in own.items()}
+
+        def step(x: dict, t: Array) -> tuple[dict, tuple[Array, Array]]:
+            start, length = wide.start[t], wide.end[t] - wide.start[t]
+            p = {name: value[t] for name, value in at_step.items()}
+            flow = dict(zip(states, wide.flow[:, t], strict=True))
+
+            def pair(carried: tuple, k: Array) -> tuple[tuple, Array]:
+                x, most = carried
+                h = (edges[k + 1] - edges[k]) * length
+                begin = start + edges[k] * length
+                half = moved(x, begin, h / 2, flow, p)
+                two = moved(half, begin + h / 2, h / 2, flow, p)
+                one = moved(x, begin, h, flow, p)
+                most = {name: jnp.maximum(most[name], jnp.abs(two[name])) for name in states}
+                return (two, most), _gap(one, two, most)
+
+            def solved(x: dict) -> tuple[dict, Array]:
+                most = {name: jnp.abs(x[name]) for name in states}
+                (after, _), error = jax.lax.scan(pair, (x, most), jnp.arange(pairs))
+                return after, error
+
+            after, error = jax.lax.cond(
+                (length > 0).any(), solved, lambda x: (x, jnp.zeros(pairs)), x
+            )
+            end = jnp.stack([after[name] for name in states])
+            jumped = wide.keep[t] * end + wide.given[:, t]
+            return dict(zip(states, jumped, strict=True)), (error, end)
+
+        named = dict(zip(states, first, strict=True))
+        return jax.lax.scan(step, named, jnp.arange(len(wide.start)))[1]
+
+    return run
+
+
+def _gap(one: Mapping, two: Mapping, most: Mapping) -> Array:
+    """The largest relative difference over subjects and states; of order five in the part."""
+    scale = {name: jnp.abs(two[name]) + FLOOR * most[name] + 1e-12 for name in two}
+    return jnp.stack([(jnp.abs(one[n] - two[n]) / scale[n]).max() for n in two]).max()
 
 
 def _at_records(value: Array, governs: Int[Array, "T N"]) -> Array:
-    """A parameter over steps: that of the record which governs each, (T, N) or (T, 1)."""
+    """A parameter over steps: that of the record which governs each, (T, N)."""
     wide = jnp.atleast_2d(value)
     if wide.shape[0] == 1:
-        return jnp.broadcast_to(wide, (len(governs), wide.shape[1]))
+        return jnp.broadcast_to(wide, governs.shape)
     return jnp.take_along_axis(jnp.broadcast_to(wide, (len(wide), governs.shape[1])), governs, 0)

@@ -8,8 +8,10 @@ from functools import cached_property
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from pkpd.individual.design import Stream
 from pkpd.individual.free import Group
 from pkpd.individual.makeup import Makeup
 from pkpd.individual.outcomes import log_likelihood
@@ -36,12 +38,12 @@ class IndividualLikelihood:
         return own_parameters(self.model, self.made, self.tied, self.solver.design.known, values)
 
     def fitted(self, values: Mapping[str, Array]) -> list[dict[str, Float[Array, " n"]]]:
-        """The model's outputs at the rows of each observation, all outputs by name."""
+        """The model's outputs at the rows of each observation, all outputs by name.
+
+        Of an event also the cumulative hazard at the subject's record before, as `.. before`.
+        """
         outputs = self.solver.outputs(self.own(values))
-        return [
-            {name: value[each.record, each.subject] for name, value in outputs.items()}
-            for each in self.solver.design.streams
-        ]
+        return [_at_rows(outputs, each) for each in self.solver.design.streams]
 
     def by_row(self, values: Mapping[str, Array]) -> list[Float[Array, " n"]]:
         """Log-likelihood of each observed row given the random effects, by observation."""
@@ -71,3 +73,11 @@ class IndividualLikelihood:
     @cached_property
     def _density(self) -> Callable[[Mapping[str, Array]], Array]:
         return jax.jit(lambda values: self.log_prior(values) + self.by_subject(values).sum())
+
+
+def _at_rows(outputs: Mapping[str, Array], stream: Stream) -> dict[str, Float[Array, " n"]]:
+    found = {name: value[stream.record, stream.subject] for name, value in outputs.items()}
+    if stream.observation.outcome == "event":
+        name, before = str(stream.observation.cumulative), np.maximum(stream.record - 1, 0)
+        found[f"{name} before"] = outputs[name][before, stream.subject]
+    return found

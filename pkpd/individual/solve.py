@@ -22,7 +22,6 @@ from pkpd.mechanism.lanes import (
     Parts,
     lanes,
     linear_path,
-    parts,
     rate_matrices,
     stepped_path,
 )
@@ -59,7 +58,7 @@ class Solver:
 
     def states(self, own: Own) -> tuple[Float[Array, "R S N"], Timeline]:
         """States at every record, after whatever happens there."""
-        line = self.line if self.line is not None else self.timelines(own)
+        line = self.timelines(own) if self.line is None else _unfolded(self.line)
         first, line = self.started(own, line)
         wide = lanes(line)
         if self.cut is None:
@@ -120,16 +119,18 @@ def dosing(model: Model, design: Design, own: Own) -> Dosing:
     return Dosing(**found)
 
 
-def equal_parts(design: Design, line: Timeline, longest: float) -> Parts:
-    """Each step cut so that no part of any subject is longer than `longest`."""
-    length = np.asarray((line.end - line.start).max(axis=0))
-    counts = np.maximum(1, np.ceil(length / longest - 1e-9)).astype(int)
-    return parts(counts, np.zeros(counts.size, bool))
-
-
 def finer(solver: Solver, times: int) -> Solver:
-    """The same with every step cut into `times` as many parts: a reference."""
+    """The same with every part cut into `times` equal ones: a reference."""
     if solver.cut is None:
         return solver
-    counts = np.bincount(solver.cut.step) * times
-    return replace(solver, cut=parts(counts, np.zeros(counts.size, bool)))
+    cut = solver.cut
+    inner = np.arange(times) / times
+    size = (cut.finish - cut.begin)[:, None]
+    begin = (cut.begin[:, None] + size * inner).ravel()
+    finish = (cut.begin[:, None] + size * (inner + 1 / times)).ravel()
+    return replace(solver, cut=Parts(np.repeat(cut.step, times), begin, finish))
+
+
+def _unfolded(line: Timeline) -> Timeline:
+    """Held out of reach of the compiler, which would fold constants for minutes."""
+    return jax.lax.optimization_barrier(line)

@@ -20,7 +20,7 @@ from scipy.optimize import minimize
 
 from pkpd.errors import FitError
 from pkpd.individual.coordinates import Coordinates
-from pkpd.individual.modes import Effects, effects_of
+from pkpd.individual.modes import Effects, Modes, effects_of
 from pkpd.individual.own import TO, between_sd, typical
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.variation import standard
@@ -83,7 +83,7 @@ def find_start(likelihood: IndividualLikelihood, progress: Progress) -> Start:
         progress("finding a start", min(0.9, state["calls"] / MOST))
         if not np.isfinite(value) or not np.isfinite(slope).all():
             return 1e10, np.zeros_like(z)
-        state["modes"] = modes
+        state["modes"] = modes.at
         return -float(value), -np.asarray(slope)
 
     found = minimize(negative, np.zeros(space.size), jac=True, method="L-BFGS-B",
@@ -94,10 +94,11 @@ def find_start(likelihood: IndividualLikelihood, progress: Progress) -> Start:
             "the data (volumes, rates), with `pkpd simulate` at those values."
         )
     covariance = _covariance(negative, found.x)
-    variance, modes = _variance(effects, space, found.x, state["modes"])
+    (_, modes), _ = objective(jnp.asarray(found.x), state["modes"])
+    variance = _variance(modes)
     progress("finding a start", 1.0)
     return Start(
-        likelihood, found.x, covariance, np.asarray(modes), variance,
+        likelihood, found.x, covariance, np.asarray(modes.at), variance,
         _shrinkage(effects, variance), -float(found.fun),
     )  # fmt: skip
 
@@ -106,10 +107,10 @@ def _compiled(effects: Effects, space: Space) -> Callable:
     """Compiled: (z, modes to begin from) -> ((log marginal posterior, modes), gradient)."""
 
     @partial(jax.value_and_grad, has_aux=True)
-    def density(z: Array, modes: Array) -> tuple[Array, Array]:
+    def density(z: Array, begin: Array) -> tuple[Array, Modes]:
         population = space.unpack(standard.to_natural(space, z))
-        marginal, at = effects.laplace(population, modes)
-        return marginal.sum() + standard.log_prior_standard(space, z), at
+        marginal, modes = effects.laplace(population, begin)
+        return marginal.sum() + standard.log_prior_standard(space, z), modes
 
     return jax.jit(density)
 
@@ -123,19 +124,10 @@ def _covariance(negative: Callable, at: np.ndarray) -> Float[np.ndarray, "P P"]:
     return vectors / np.clip(values, 0.3, 1e6) @ vectors.T
 
 
-def _variance(
-    effects: Effects, space: Space, z: np.ndarray, modes: Array
-) -> tuple[Float[np.ndarray, "E N"], Array]:
+def _variance(modes: Modes) -> Float[np.ndarray, "E N"]:
     """Posterior variance of each effect about its mode, population held."""
-
-    @jax.jit
-    def curved(z: Array, modes: Array) -> tuple[Array, Array]:
-        found = effects.find(space.unpack(standard.to_natural(space, z)), modes)
-        inverse = jnp.linalg.inv(found.curvature)
-        return jnp.diagonal(inverse, axis1=1, axis2=2).T, found.at
-
-    variance, at = curved(jnp.asarray(z), modes)
-    return np.clip(np.nan_to_num(np.asarray(variance), nan=1.0), 1e-4, 1.0), at
+    variance = np.asarray(jnp.diagonal(jnp.linalg.inv(modes.curvature), axis1=1, axis2=2).T)
+    return np.clip(np.nan_to_num(variance, nan=1.0), 1e-4, 1.0)
 
 
 def _shrinkage(effects: Effects, variance: np.ndarray) -> dict[str, float]:

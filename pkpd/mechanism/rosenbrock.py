@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import mul
 
 import jax
 import jax.numpy as jnp
@@ -136,19 +137,16 @@ def solved(lu: Matrix, right: Vector) -> Vector:
     return x
 
 
-@jax.custom_jvp
 def solution(matrix: Matrix, lu: Matrix, right: Vector) -> Vector:
-    """The solution x of M x = b; its derivative solves M dx = db - dM x, elimination left out."""
-    return solved(lu, right)
+    """The solution x of M x = b; its derivatives solve M dx = db - dM x, elimination left out."""
 
+    def times(x: Vector) -> Vector:
+        return [sum(map(mul, row[1:], x[1:]), row[0] * x[0]) for row in matrix]
 
-@solution.defjvp
-def _along(primals: tuple, tangents: tuple) -> tuple[Vector, Vector]:
-    matrix_dot, _, right_dot = tangents
-    matrix, lu, right = primals
-    x = solution(matrix, lu, right)
-    moved = [
-        own - sum(entry * value for entry, value in zip(row, x, strict=True))
-        for own, row in zip(right_dot, matrix_dot, strict=True)
-    ]
-    return x, solution(matrix, lu, moved)
+    def backwards(_: Callable, right: Vector) -> Vector:
+        return jax.linear_transpose(partial(solved, lu), right)(right)[0]
+
+    def forwards(_: Callable, right: Vector) -> Vector:
+        return solved(lu, right)
+
+    return jax.lax.custom_linear_solve(times, right, forwards, backwards)

@@ -38,7 +38,7 @@ class Censoring:
     limit: np.ndarray
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(np.unique(self.kind)) - {-1, 0, 1, 2})
+        unknown = sorted(set(np.unique(self.kind).tolist()) - {-1, 0, 1, 2})
         if unknown:
             raise ValueError(f"kinds of censoring are -1, 0, 1 and 2, not {unknown}")
 

@@ -63,8 +63,9 @@ class Law:
         apart = log_high - log_low
         near = apart < _NEAR
         far = log_high + jnp.log(-jnp.expm1(-jnp.where(near, 1.0, apart)))
-        # an interval that no float resolves has a width of 1e-300, not 0
-        width = jnp.where(near & (high > low), high - low, jnp.where(near, 1e-300, 1.0))
+        # an interval that no float resolves has a width of 1e-100, not 0
+        resolved = jnp.where(high - low > 1e-100, high - low, 1e-100)
+        width = jnp.where(near, resolved, 1.0)
         inside = jnp.where(near, low, 0.0)[..., None] + width[..., None] * _BETWEEN
         logs = self.log_density(inside)
         integral = logsumexp(logs, axis=-1, b=_BETWEEN_WEIGHT)

@@ -123,7 +123,7 @@ def solve_run(likelihood, values, people, k, days):
             (pk["ka"] * depot - out - moved).ravel(),
             moved.ravel(),
             p["ke"] * (m * (1 - p["imax"] * occupancy) - e) - p["kdep"] * occupancy * e,
-            p["km"] * (1 - p["phi"] + p["phi"] * e - m),
+            p["kmem"] * (1 - p["phi"] + p["phi"] * e - m),
             p["kr"] * (1 + p["gr"] * occupancy - r),
             p["ks"] * ((e / r) ** p["gamma"] - inflamed),
             p["ks"] * (inflamed - lesions),

@@ -28,7 +28,7 @@ LANES = {  # one column a patient: typical, slow and strong, fast and weak, neve
     "kdep": [0.05, 0.15, 0.0, 0.0],
     "gr": [0.5, 1.5, 0.2, 0.0],
     "ke": [0.1, 0.05, 0.25, 0.1],
-    "km": [0.023, 0.01, 0.05, 0.023],
+    "kmem": [0.023, 0.01, 0.05, 0.023],
     "phi": [0.5, 0.8, 0.2, 0.5],
     "kr": [0.03, 0.015, 0.08, 0.03],
     "gamma": [1.0, 2.5, 0.5, 1.0],
@@ -77,7 +77,7 @@ def scipys(model):
         drive = (e / r) ** p["gamma"]
         return [
             p["ke"] * (m * (1 - p["imax"] * occupancy) - e) - p["kdep"] * occupancy * e,
-            p["km"] * (1 - p["phi"] + p["phi"] * e - m),
+            p["kmem"] * (1 - p["phi"] + p["phi"] * e - m),
             p["kr"] * (1 + p["gr"] * occupancy - r),
             p["ks"] * (drive - inflamed),
             p["ks"] * (inflamed - lesions),

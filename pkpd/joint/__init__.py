@@ -1,0 +1,1 @@
+"""Arm-level results and individual records under one set of free numbers: one log-density."""

@@ -1,0 +1,60 @@
+"""From a joint fit's start to draws: a pilot run, and the run that counts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pkpd import pymc_bridge
+from pkpd.joint.start import JointStart, learn
+from pkpd.search import Progress
+from pkpd.settings import Sampler
+from pkpd.variation.space import Space
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Draws (DataTree), the start they were made from, and the seconds each stage took."""
+
+    tree: Any
+    start: JointStart
+    seconds: dict[str, float]
+
+
+def sample(start: JointStart, chosen: Sampler, progress: Progress) -> Drawn:
+    """Draws of the joint posterior by NUTS from a start (`joint.start.find_start`)."""
+    seconds, began = {}, time.perf_counter()
+
+    def lap(stage: str) -> None:
+        seconds[stage] = time.perf_counter() - began - sum(seconds.values())
+
+    if chosen.pilot:
+        short = chosen.model_copy(update={"tune": chosen.pilot, "draws": chosen.pilot})
+        pilot = _run(start, short, progress, "pilot run")
+        start = learn(start, flat(start.likelihood.space, pilot))
+        lap("pilot run")
+    tree = _run(start, chosen, progress, "sampling")
+    lap("sample")
+    return Drawn(tree, start, seconds)
+
+
+def _run(start: JointStart, chosen: Sampler, progress: Progress, stage: str) -> Any:
+    likelihood = start.likelihood
+
+    def of_individuals(vector: Any) -> Any:
+        return likelihood.by_subject(likelihood.space.unpack(vector)).sum()
+
+    progress("compiling the gradient", 0.0)
+    made = pymc_bridge.walked_program(
+        likelihood.space, start.walk.standard, of_individuals, beside=start.call
+    )
+    return pymc_bridge.run_chains(made, chosen, lambda share: progress(stage, share))
+
+
+def flat(space: Space, tree: Any) -> np.ndarray:
+    """All draws of a tree as flat natural vectors, shape (chains x draws, size)."""
+    found = [np.asarray(tree["posterior"][name]) for name in space.names]
+    return np.concatenate([v.reshape(v.shape[0] * v.shape[1], -1) for v in found], axis=1)
