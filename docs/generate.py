@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import runpy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,7 +16,9 @@ from pydantic import BaseModel
 
 from pkpd.library import load, models
 from pkpd.reporting.folder import COLUMNS
+from pkpd.reporting.individual_folder import COLUMNS as INDIVIDUAL_COLUMNS
 from pkpd.settings import Settings
+from pkpd.settings_individual import IndividualSettings
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -116,10 +118,46 @@ def _told(value: Any) -> str:
     return str(list(value)).replace("'", '"') if listed else str(value)
 
 
+def individual_settings() -> str:
+    """What the fit.toml of an individual-level fit may say: each table in its own words."""
+    return "\n\n".join(_tables("", IndividualSettings, False))
+
+
+def _tables(name: str, section: type[BaseModel], many: bool) -> Iterator[str]:
+    head = f"[[{name}]]" if many else f"[{name}]"
+    if name:
+        yield f"**`{head}`** {' '.join((section.__doc__ or '').split())}"
+    keys, below = [], []
+    for key, field in section.model_fields.items():
+        if (found := _inner(field.annotation)) and found[0].__name__ not in KNOWN_SECTIONS:
+            named = key if not name else f"{name}.{key}"
+            listed = not str(field.annotation).startswith("dict")
+            below.append((named if listed else f"{named}.NAME", found[0], found[1] and listed))
+        else:
+            default = "required" if field.is_required() else _told(field.default)
+            keys.append(f"`{key}` ({default})")
+    yield "Keys and defaults: " + ", ".join(keys) + "."
+    for each in below:
+        yield from _tables(*each)
+
+
+KNOWN_SECTIONS = ("Sampler", "Demands")
+"""Told in the page on fits of arms, by the same keys."""
+
+
+def individual_results() -> str:
+    """The tables in an individual-level fit's folder, and their columns."""
+    return _columns(INDIVIDUAL_COLUMNS)
+
+
 def results_table() -> str:
     """The tables in a fit's folder, and their columns."""
+    return _columns(COLUMNS)
+
+
+def _columns(tables: Mapping[str, str]) -> str:
     lines = ["| file | columns |", "|---|---|"]
-    for file, columns in COLUMNS.items():
+    for file, columns in tables.items():
         lines.append(f"| `{file}` | {' '.join(columns.split(','))} |")
     return "\n".join(lines)
 
@@ -166,6 +204,8 @@ def _first_line(path: Path) -> str:
 PARTS = {
     "settings": settings_table,
     "results": results_table,
+    "individual_settings": individual_settings,
+    "individual_results": individual_results,
     "models": models_page,
     "rooms": rooms_list,
 }

@@ -22,7 +22,8 @@ from pkpd.library import load
 from pkpd.model import Model
 from pkpd.posterior import Posterior
 from pkpd.provenance import file_hash, provenance
-from pkpd.settings import Settings, read_settings
+from pkpd.settings import Settings
+from pkpd.settings_joint import read_arm_settings
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def data_folder(folder: Path, name: str) -> Path:
 
 def open_fit(folder: Path) -> Problem:
     """Read a fit; `DataError` lists the faults of settings, models and data together."""
-    settings = read_settings(folder / "fit.toml")
+    settings = read_arm_settings(folder / "fit.toml")
     faults: list[Fault] = []
     where = str(folder / "fit.toml")
     found: dict[str, Model] = {}

@@ -75,14 +75,18 @@ def counts(fit: IndividualFit) -> dict[str, int]:
 
 def open_individual(folder: Path) -> IndividualFit:
     """Read a fit; `DataError` lists the faults of settings, model and data together."""
-    settings = read_individual_settings(folder / "fit.toml")
+    where = str(folder / "fit.toml")
+    return with_settings(folder, read_individual_settings(folder / "fit.toml"), where)
+
+
+def with_settings(folder: Path, settings: IndividualSettings, where: str) -> IndividualFit:
+    """The fit of settings that are read already; `where` says where they stand."""
     faults: list[Fault] = []
     model = data = None
     try:
         model = load(settings.model)
     except ModelError as error:
-        where = f"{folder / 'fit.toml'}, model"
-        faults.append(Fault(where, str(error), "Name a model of `pkpd models`"))
+        faults.append(Fault(f"{where}, model", str(error), "Name a model of `pkpd models`"))
     try:
         states = model.states if model else None
         data = read_individuals(data_folder(folder, settings.data), states=states)
@@ -95,7 +99,7 @@ def open_individual(folder: Path) -> IndividualFit:
     logged = tuple(o.model_copy(update={"log": o.log or data.log}) for o in settings.observations)
     settings = settings.model_copy(update={"observations": logged})
     data = _in_units_of(model, settings, data)
-    bare = unsolved(settings, model, data.events.table, str(folder / "fit.toml"))
+    bare = unsolved(settings, model, data.events.table, where)
     return IndividualFit(folder, settings, data, model, bare)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pkpd import individual_workflow
+from pkpd import individual_workflow, joint_workflow
 from pkpd.arm_level.problem import Likelihood
 from pkpd.diagnosis.arms_left_out import arms_left_out
 from pkpd.diagnosis.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
@@ -22,6 +22,7 @@ from pkpd.files import replacing
 from pkpd.fit_folder import Checked, open_fit, stale, update_card, write_card
 from pkpd.fitting import Progress, fitted, sampled_likelihood
 from pkpd.individual_folder import IndividualFit, open_individual
+from pkpd.joint_folder import JointFit, joint_hashes, open_joint
 from pkpd.posterior import Posterior, load_posterior
 from pkpd.prediction import anywhere
 from pkpd.prediction.asked import Asked
@@ -33,6 +34,7 @@ from pkpd.reporting import report as write_report
 from pkpd.reporting.folder import COLUMNS
 from pkpd.settings import Settings
 from pkpd.settings_individual import is_individual
+from pkpd.settings_joint import is_joint
 from pkpd.variation.standard import prior_draws
 
 PROOF = 200
@@ -48,10 +50,12 @@ def silent(stage: str, share: float) -> None:
     """Progress that says nothing."""
 
 
-def check(folder: Path) -> Checked | IndividualFit:
+def check(folder: Path) -> Checked | IndividualFit | JointFit:
     """Read settings, models and data; `DataError` lists every fault."""
     if is_individual(folder / "fit.toml"):
         return open_individual(folder)
+    if is_joint(folder / "fit.toml"):
+        return open_joint(folder)
     problem = open_fit(folder)
     return Checked(folder, problem)
 
@@ -63,6 +67,8 @@ def fit(folder: Path, *, progress: Progress = silent) -> Posterior:
     """
     if is_individual(folder / "fit.toml"):
         return individual_workflow.fit(folder, progress=progress)
+    if is_joint(folder / "fit.toml"):
+        return joint_workflow.fit(folder, progress=progress)
     problem = open_fit(folder)
     posterior, *others = fitted(problem, progress)
     for model, other in zip(problem.settings.compare, others, strict=True):
@@ -83,7 +89,9 @@ def _opened(folder: Path, model: str | None = None) -> tuple[Likelihood, Posteri
     posterior = load_posterior(_draws(folder, model) if model else folder / "draws.nc")
     if model:
         problem = problem.with_model(model)
-    if posterior.provenance["hashes"] != provenance(problem)["hashes"]:
+    joint = is_joint(folder / "fit.toml")
+    now = joint_hashes(open_joint(folder)) if joint else provenance(problem)["hashes"]
+    if posterior.provenance["hashes"] != now:
         raise DataError(
             [
                 Fault(
@@ -101,6 +109,8 @@ def diagnose(folder: Path, *, progress: Progress = silent) -> Diagnosis:
     if is_individual(folder / "fit.toml"):
         return individual_workflow.diagnose(folder, progress=progress)
     likelihood, posterior = _opened(folder)
+    if is_joint(folder / "fit.toml"):
+        return joint_workflow.diagnose(folder, likelihood, posterior, progress=progress)
     settings = likelihood.settings
     level = settings.predictions.level
     checks = sampling_checks(posterior.tree, settings.demands, settings.sampler.max_treedepth)

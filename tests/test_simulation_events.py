@@ -307,3 +307,14 @@ def test_what_parameters_make_impossible_is_told_with_its_row(name):
     with pytest.raises(DataError) as caught:
         simulate(IV, records([{"TIME": 0, "AMT": 9, **dose}]), settings={**SET[IV], **extra})
     assert f"row 1, subject 1: {message}" in str(caught.value)
+
+
+def test_a_response_has_the_steady_state_that_waiting_finds():
+    """Fifty intervals waited for, against SS=1; the search begins where the untreated body is."""
+    model = "pk_1cmt_iv+pd_indirect_1"
+    given = {"AMT": 100, "II": 12}
+    waited = simulate(model, records([{"TIME": 0, **given, "ADDL": 50}], [600.0, 606.0]))
+    steady = simulate(model, records([{"TIME": 0, **given, "SS": 1}], [0.0, 6.0]))
+    for name in ("concentration", "effect"):
+        np.testing.assert_allclose(steady[name], waited[name], rtol=1e-5)
+        assert abs(steady[name][1] / steady[name][0] - 1) > 1e-3

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +11,17 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
-from pkpd.errors import ModelError
+from pkpd.data.dosing_faults import dosing_faults
+from pkpd.errors import DataError, ModelError
 from pkpd.individual.design import Design, design
 from pkpd.individual.free import OCCASION, SUBJECT, free_space, groups
 from pkpd.individual.makeup import makeup
 from pkpd.individual.planning import plan
 from pkpd.individual.problem import IndividualLikelihood
-from pkpd.individual.solve import Solver, dosing
+from pkpd.individual.solve import Solver, dosing, meets
+from pkpd.individual.steady import steady_cycle, steady_records
 from pkpd.model import Model
+from pkpd.records import by_subject
 from pkpd.settings_individual import IndividualSettings
 from pkpd.variation.standard import prior_draws
 
@@ -43,23 +46,69 @@ def unsolved(
     """The same before its mesh is planned: checked, and with its free numbers named."""
     if model.inputs:
         raise ModelError(f"{model.name} needs {', '.join(model.inputs)}: compose it, PK+PD.")
-    made = makeup(model, settings, where)
-    fixed = design(model, settings, table, where)
+    made, fixed = _both(
+        lambda: makeup(model, settings, where), lambda: design(model, settings, table, where)
+    )
     coords = {SUBJECT: fixed.subjects, OCCASION: fixed.occasions}
     space = free_space(made, settings.blocks, settings.observations, coords)
     tied = groups(settings.blocks)
     return IndividualLikelihood(settings, model, made, tied, space, Solver(model, fixed))
 
 
+def _both[First, Second](first: Callable[[], First], second: Callable[[], Second]) -> tuple:
+    """What two readings give; the faults of both together where either has any."""
+    faults, found = [], []
+    for read in (first, second):
+        try:
+            found.append(read())
+        except DataError as error:
+            faults += error.faults
+    if faults:
+        raise DataError(faults)
+    return tuple(found)
+
+
 def solved(bare: IndividualLikelihood) -> IndividualLikelihood:
     """The same, its timelines fixed where they can be, its mesh planned where one is needed."""
     points = [bare.own(values) for values in typical_points(bare)]
     solver = bare.solver
-    if _same_doses(bare.model, solver.design, points):
+    _check_doses(bare, points[0])
+    if _same_doses(bare.model, solver.design, _drawn_points(bare)):
         solver = replace(solver, line=jax.jit(solver.timelines)(points[0]))
-    if not bare.model.linear:
+    solver = _with_cycle(bare, solver, points)
+    if bare.model.linear:
+        solver = replace(solver, meets=any(meets(solver, own) for own in points))
+    else:
         solver = plan(solver, points, bare.settings.engine)
     return replace(bare, solver=solver)
+
+
+def _check_doses(bare: IndividualLikelihood, own: dict[str, Array]) -> None:
+    """`DataError` where lag, rate or duration of a dose cannot be, at the prior medians."""
+    table = bare.solver.design.table
+    doses = dosing(bare.model, bare.solver.design, own)
+    by_row = {field.name: np.empty(len(table)) for field in fields(doses)}
+    for n, rows in enumerate(by_subject(table).values()):
+        for name, value in by_row.items():
+            value[rows] = np.asarray(getattr(doses, name))[n, : len(rows)]
+    faults = dosing_faults(bare.settings.data, table, by_row)
+    if faults:
+        raise DataError(faults)
+
+
+def _with_cycle(
+    bare: IndividualLikelihood, solver: Solver, points: list[dict[str, Array]]
+) -> Solver:
+    """The solver with its way to steady states, where records have any."""
+    steady, engine = steady_records(solver.design), bare.settings.engine
+    if steady is None:
+        return solver
+    method = engine.method
+    if method == "auto":
+        method = "rosenbrock" if bare.model.stiff else "rk4"
+    known = [(dosing(bare.model, solver.design, own), own) for own in points]
+    cycle = steady_cycle(bare.model, steady, known, tolerance=engine.tolerance, method=method)
+    return replace(solver, cycle=cycle)
 
 
 def typical_points(bare: IndividualLikelihood) -> list[dict[str, Array]]:
@@ -72,6 +121,12 @@ def typical_points(bare: IndividualLikelihood) -> list[dict[str, Array]]:
         for k in range(POINTS)
     ]
     return [{n: jnp.asarray(v) for n, v in medians.items()}, *drawn]
+
+
+def _drawn_points(bare: IndividualLikelihood) -> list[Mapping[str, Array]]:
+    """Prior draws of all free numbers: a lag may be free and yet the same for all subjects."""
+    draws = prior_draws(bare.space, POINTS, seed=0)
+    return [bare.own({n: jnp.asarray(v[k]) for n, v in draws.items()}) for k in range(POINTS)]
 
 
 def _same_doses(model: Model, fixed: Design, points: list[Mapping[str, Array]]) -> bool:

@@ -102,7 +102,10 @@ class Coordinates:
         return size[:, None], lower, (q * (jnp.stack(where) - m0) / s0)[:, None]
 
     def _from_own(
-        self, group: tuple[str, ...], w: Float[Array, "E N"], values: Mapping[str, Array]
+        self,
+        group: tuple[str, ...],
+        w: Float[Array, "E N"],
+        values: Mapping[str, Array],
     ) -> tuple[Float[Array, "E N"], Float[Array, ""]]:
         size, lower, centre = self._frame(group, values)
         z = solve_triangular(lower, (w - centre) / size, lower=True)

@@ -5,7 +5,7 @@ Subjects lie last: N subjects, R records each (the last one repeated up to the l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import jax
@@ -68,15 +68,15 @@ class Design:
 def design(model: Model, settings: IndividualSettings, table: pd.DataFrame, where: str) -> Design:
     """The design of a checked table of events; `DataError` lists what the settings ask in vain."""
     groups = by_subject(table)
-    faults = [*_absent(settings, table, where), *outcome_faults(settings, where)]
-    if faults:
-        raise DataError(faults)
-    streams, faults = _streams(settings, model, table, groups, where)
-    if faults:
-        raise DataError(faults)
-    blank = {"share": 1.0, "lag": 0.0, "rate": np.nan, "duration": np.nan}
-    doses = {name: np.full(len(table), value) for name, value in blank.items()}
-    made = schedules(model, table, groups, doses)
+    wrong = [
+        *_absent(settings, table, where),
+        *outcome_faults(settings, where),
+        *_unseen(settings, model, table, where),
+    ]
+    if wrong:
+        raise DataError(wrong)
+    streams = _streams(settings, table, groups)
+    made = schedules(model, table, groups, _most_overlapping(table))
     stacked = jax.tree.map(lambda *parts: np.stack(parts), *made)
     size = made[0].time.size
     at = np.stack([lengthened(rows, size) for rows in groups.values()], axis=1)
@@ -90,6 +90,16 @@ def design(model: Model, settings: IndividualSettings, table: pd.DataFrame, wher
         streams=streams,
         table=table,
     )
+
+
+def _most_overlapping(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Doses of which as many implied ones are written out as may run into a steady state.
+
+    A lag may be anything below the interval; modelled rates and durations have none (`steady`).
+    """
+    one = np.ones(len(table))
+    lag = table["II"].to_numpy(float)
+    return {"share": one, "lag": lag, "rate": np.inf * one, "duration": 0.0 * one}
 
 
 def _covariate_names(model: Model, settings: IndividualSettings) -> list[str]:
@@ -149,28 +159,41 @@ def _occasions(
 
 
 def _streams(
-    settings: IndividualSettings, model: Model, table: pd.DataFrame, groups: Mapping, where: str
-) -> tuple[tuple[Stream, ...], list[Fault]]:
+    settings: IndividualSettings, table: pd.DataFrame, groups: Mapping
+) -> tuple[Stream, ...]:
     place = np.zeros((len(table), 2), int)
     for n, rows in enumerate(groups.values()):
         place[rows] = np.stack([np.arange(len(rows)), np.full(len(rows), n)], axis=1)
+    return tuple(
+        _stream(each, table, np.flatnonzero(_rows_of(each, table)), place)
+        for each in settings.observations
+    )
+
+
+def _rows_of(observation: Observation, table: pd.DataFrame) -> pd.Series:
+    """Which rows are observations of it."""
     observed = (table["EVID"] == 0) & (table["MDV"].fillna(0) == 0) & table["DV"].notna()
-    found, faults = [], []
-    for observation in settings.observations:
-        mine = observed
-        if observation.dvid is not None and "DVID" in table.columns:
-            mine = observed & (table["DVID"].astype(str) == observation.dvid)
-        outputs = [observation.output, *filter(None, [observation.cumulative])]
-        if missing := [name for name in outputs if name not in model.units]:
-            faults.append(_no_output(missing[0], model, where))
-        elif not mine.any():
-            told = f"no observed row has DVID {observation.dvid}" if observation.dvid else "none"
-            seen = sorted(set(table.get("DVID", pd.Series(dtype=str)).astype(str)))
-            hint = f"DVID in the data: {', '.join(seen)}"
-            faults.append(Fault(f"{where}, observations.{observation.label}", told, hint))
-        else:
-            found.append(_stream(observation, table, np.flatnonzero(mine), place))
-    return tuple(found), faults
+    if observation.dvid is None or "DVID" not in table.columns:
+        return observed
+    return observed & (table["DVID"].astype(str) == observation.dvid)
+
+
+def _unseen(
+    settings: IndividualSettings, model: Model, table: pd.DataFrame, where: str
+) -> Iterator[Fault]:
+    """Outputs that the model does not have, and observations without a row."""
+    for each in settings.observations:
+        for name in filter(None, (each.output, each.cumulative)):
+            if name not in model.units:
+                yield _no_output(name, model, where)
+        if not _rows_of(each, table).any():
+            told = f" of DVID {each.dvid}" if each.dvid is not None else ""
+            seen = sorted(set(table.get("DVID", pd.Series(dtype=str)).astype(str)) - {""})
+            yield Fault(
+                f"{where}, observations.{each.label}",
+                f"the data have no observed row{told}",
+                f"DVID in the data: {', '.join(seen) or 'none'}",
+            )
 
 
 def _no_output(name: str, model: Model, where: str) -> Fault:

@@ -69,7 +69,7 @@ def _population(made: Makeup) -> Iterator[Variable]:
         if effect.mean is not None and effect.sd is not None:
             meaning = f"effect of {effect.name} on {name}, {effect.form}"
             yield _scalar(f"{name}_{effect.name.lower()}", Normal(effect.mean, effect.sd), meaning)
-    if made.between is not None and not isinstance(made.between, float):
+    if made.between is not None and not isinstance(made.between, float | int):
         meaning = f"between-subject SD of {name}, {scale} scale"
         yield _scalar(f"{name}_between", made.between, meaning)
     if made.occasion is not None:

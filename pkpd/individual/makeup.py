@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pkpd.errors import DataError, Fault
 from pkpd.model import Model, Parameter
@@ -88,7 +89,9 @@ def _between(parameter: Parameter, choice: Choice) -> Prior | float | None:
 def _dosing_parameters(model: Model, chosen: Sequence[str] | dict) -> list[Parameter]:
     """Dosing parameters that the settings name and the model does not have."""
     own = {p.name for p in model.parameters}
-    scales = {"f": "logit", "lag": "log", "rate": "log", "dur": "log"}
+    scales: dict[str, Literal["log", "logit"]] = {
+        "f": "logit", "lag": "log", "rate": "log", "dur": "log",
+    }  # fmt: skip
     return [
         Parameter(f"{role}_{state}", 0.5 if role == "f" else 1.0, "1" if role == "f" else "",
                   f"{role} of doses into {state}", scale=scale, reason="named in fit.toml")

@@ -37,10 +37,14 @@ MANY = 2000
 
 @dataclass(frozen=True)
 class Trial:
-    """Fine runs at one point: error of each long part, and ends of steps before their jumps."""
+    """Fine runs at one point: error of each long part, and ends of steps before their jumps.
+
+    `most` is the largest size of each state, within steps too: a gut may fill and empty in one.
+    """
 
     error: Float[np.ndarray, "T pairs"]
     path: Float[np.ndarray, "T S N"]
+    most: Float[np.ndarray, "S N"]
     wide: Lanes
     first: Array
     own: Mapping[str, Array]
@@ -91,14 +95,16 @@ def _mesh(
     solver: Solver, points: Sequence[Mapping[str, Array]], tolerance: float, method: str
 ) -> Parts | None:
     """The mesh that holds at every point, None where the fine runs themselves do not."""
-    trials = [_tried(solver, own, method) for own in points]
+    fine = jax.jit(fine_run(solver, method))  # one program for all points
+    trials = [_tried(solver, own, fine) for own in points]
     if not all(np.isfinite(trial.error).all() for trial in trials):
         return None
     error = np.max([trial.error for trial in trials], axis=0)
     aim = tolerance
     for _ in range(ROUNDS):
         cut = _cut(error, aim)
-        if max(_missed(solver, trial, cut, method) for trial in trials) <= HOLDS * tolerance:
+        rough = jax.jit(_rough(solver, cut, method))
+        if max(_missed(rough, trial) for trial in trials) <= HOLDS * tolerance:
             return cut
         aim /= 8
     return None
@@ -121,31 +127,36 @@ def _cut(error: Float[np.ndarray, "T pairs"], aim: float) -> Parts:
     return Parts(step, np.concatenate(begin), np.concatenate(finish))
 
 
-def _missed(solver: Solver, trial: Trial, cut: Parts, method: str) -> float:
+def _rough(solver: Solver, cut: Parts, method: str) -> Callable:
+    """(first states, lanes, parameters) -> states after steps, on the mesh to be judged."""
+
+    def run(first: Array, wide: Lanes, own: dict) -> Array:
+        return stepped_path(solver.model.rates, solver.model.states, first, wide, own, cut, method)
+
+    return run
+
+
+def _missed(rough: Callable, trial: Trial) -> float:
     """The largest error of the mesh at any step's end, beside the fine run."""
-    jumped = jax.jit(
-        lambda own: stepped_path(
-            solver.model.rates, solver.model.states, trial.first, trial.wide, own, cut, method
-        )
-    )(dict(trial.own))
+    jumped = rough(trial.first, trial.wide, dict(trial.own))
     fine = trial.wide.keep[:, None] * trial.path + jnp.moveaxis(trial.wide.given, 0, 1)
     size = jnp.abs(fine)
-    most = jnp.maximum(size.max(axis=0), 1e-12)
+    most = jnp.maximum(trial.most, 1e-12)
     worst = float((jnp.abs(jumped - fine) / (size + FLOOR * most)).max())
     return worst if np.isfinite(worst) else np.inf
 
 
-def _tried(solver: Solver, own: Mapping[str, Array], method: str) -> Trial:
+def _tried(solver: Solver, own: Mapping[str, Array], fine: Callable) -> Trial:
     """The fine run at one point."""
     line = solver.line if solver.line is not None else solver.timelines(own)
     first, line = solver.started(own, line)
     wide = lanes(line)
-    error, path = jax.jit(fine_run(solver, method))(wide, first, dict(own))
-    return Trial(np.asarray(error), path, wide, first, own)
+    error, path, most = fine(wide, first, dict(own))
+    return Trial(np.asarray(error), path, most, wide, first, own)
 
 
 def fine_run(solver: Solver, method: str) -> Callable:
-    """(lanes, first states, parameters) -> error of each pair (T, pairs), ends of steps (T, S, N).
+    """(lanes, first states, parameters) -> errors (T, pairs), ends of steps (T, S, N), most (S, N).
 
     One program for all steps; those of no length are passed over. Forward only.
     """
@@ -153,11 +164,11 @@ def fine_run(solver: Solver, method: str) -> Callable:
     moved = stepping(solver.model.rates, states, method)
     edges = jnp.asarray((np.arange(pairs + 1) / pairs) ** 2)
 
-    def run(wide: Lanes, first: Array, own: dict) -> tuple[Array, Array]:
+    def run(wide: Lanes, first: Array, own: dict) -> tuple[Array, Array, Array]:
         governs = wide.governs.astype(int)
         at_step = {name: _at_records(value, governs) for name, value in own.items()}
 
-        def step(x: dict, t: Array) -> tuple[dict, tuple[Array, Array]]:
+        def step(x: dict, t: Array) -> tuple[dict, tuple[Array, Array, Array]]:
             start, length = wide.start[t], wide.end[t] - wide.start[t]
             p = {name: value[t] for name, value in at_step.items()}
             flow = dict(zip(states, wide.flow[:, t], strict=True))
@@ -172,20 +183,22 @@ def fine_run(solver: Solver, method: str) -> Callable:
                 most = {name: jnp.maximum(most[name], jnp.abs(two[name])) for name in states}
                 return (two, most), _gap(one, two, most)
 
-            def solved(x: dict) -> tuple[dict, Array]:
-                most = {name: jnp.abs(x[name]) for name in states}
-                (after, _), error = jax.lax.scan(pair, (x, most), jnp.arange(pairs))
-                return after, error
+            sizes = {name: jnp.abs(x[name]) for name in states}
 
-            after, error = jax.lax.cond(
-                (length > 0).any(), solved, lambda x: (x, jnp.zeros(pairs)), x
+            def solved(x: dict) -> tuple[tuple, Array]:
+                return jax.lax.scan(pair, (x, sizes), jnp.arange(pairs))
+
+            (after, most), error = jax.lax.cond(
+                (length > 0).any(), solved, lambda x: ((x, sizes), jnp.zeros(pairs)), x
             )
             end = jnp.stack([after[name] for name in states])
             jumped = wide.keep[t] * end + wide.given[:, t]
-            return dict(zip(states, jumped, strict=True)), (error, end)
+            within = jnp.stack([most[name] for name in states])
+            return dict(zip(states, jumped, strict=True)), (error, end, within)
 
         named = dict(zip(states, first, strict=True))
-        return jax.lax.scan(step, named, jnp.arange(len(wide.start)))[1]
+        error, path, within = jax.lax.scan(step, named, jnp.arange(len(wide.start)))[1]
+        return error, path, within.max(axis=0)
 
     return run
 

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.individual.design import Design
+from pkpd.individual.steady import steady_levels, steady_records
 from pkpd.mechanism.dosing import dosing_value
 from pkpd.mechanism.lanes import (
     Lanes,
@@ -25,6 +26,8 @@ from pkpd.mechanism.lanes import (
     rate_matrices,
     stepped_path,
 )
+from pkpd.mechanism.spectral import Smooth, apart
+from pkpd.mechanism.steady_lanes import Cycle
 from pkpd.mechanism.timeline import Dosing, Timeline, timeline
 from pkpd.model import DOSING, Model
 
@@ -36,8 +39,9 @@ _FIELDS = {"f": "share", "lag": "lag", "rate": "rate", "dur": "duration"}
 class Solver:
     """A model over a design; `cut` says into how many parts each step goes, None: closed form.
 
-    `line` holds the timelines where doses are the same whatever the free numbers are. `smooth`
-    costs time and gives the closed form derivatives beyond the first.
+    `line` holds the timelines where doses are the same whatever the free numbers are; `cycle` says
+    how steady states are solved, None: closed form. `smooth` costs time and gives the closed form
+    derivatives beyond the first; `meets` says that eigenvalues meet at typical values.
     """
 
     model: Model
@@ -45,7 +49,9 @@ class Solver:
     line: Timeline | None = None
     cut: Parts | None = None
     method: str = "rk4"
-    smooth: bool = False
+    smooth: Smooth = ""
+    meets: bool = False
+    cycle: Cycle | None = None
 
     def outputs(self, own: Own) -> dict[str, Float[Array, "R N"]]:
         """Outputs of the model at every record."""
@@ -85,7 +91,8 @@ class Solver:
         return jax.vmap(make)(jax.tree.map(jnp.asarray, self.design.schedule), doses)
 
     def started(self, own: Own, line: Timeline) -> tuple[Float[Array, "S N"], Timeline]:
-        """States before the first record, and the timelines with what resets bring."""
+        """States before the first record; the timelines with what resets and SS bring."""
+        line = self._settled(own, line)
         if self.model.initial is None:
             return jnp.zeros((len(self.model.states), self.design.count)), line
         start = self.model.initial(own)
@@ -102,6 +109,24 @@ class Solver:
         again = jnp.moveaxis(wide, (2, 1, 0), (0, 1, 2)) * fresh[..., None]
         given = jax.vmap(lambda g, at, more: g.at[at].add(more))(line.given, line.read, again)
         return wide[:, 0], replace(line, given=given)
+
+    def _settled(self, own: Own, line: Timeline) -> Timeline:
+        """The timelines with what steady states bring to their records."""
+        steady = steady_records(self.design)
+        if steady is None:
+            return line
+        doses = dosing(self.model, self.design, own)
+        found, _ = steady_levels(
+            self.model, steady, doses, own, cycle=self.cycle, smooth=self.smooth
+        )
+        at = line.read[steady.who, steady.at]
+        return replace(line, given=line.given.at[steady.who, at].add(found.T))
+
+
+def meets(solver: Solver, own: Own) -> bool:
+    """Whether eigenvalues of a linear model meet at these parameters, in any subject."""
+    matrices = rate_matrices(solver.model.rates, solver.model.states, own)
+    return not apart(np.asarray(matrices))
 
 
 def dosing(model: Model, design: Design, own: Own) -> Dosing:
@@ -128,7 +153,8 @@ def finer(solver: Solver, times: int) -> Solver:
     size = (cut.finish - cut.begin)[:, None]
     begin = (cut.begin[:, None] + size * inner).ravel()
     finish = (cut.begin[:, None] + size * (inner + 1 / times)).ravel()
-    return replace(solver, cut=Parts(np.repeat(cut.step, times), begin, finish))
+    cycle = solver.cycle and replace(solver.cycle, pieces=solver.cycle.pieces * times)
+    return replace(solver, cut=Parts(np.repeat(cut.step, times), begin, finish), cycle=cycle)
 
 
 def _unfolded(line: Timeline) -> Timeline:

@@ -53,7 +53,7 @@ class Start:
     shrinkage: Mapping[str, float]
     marginal: float
 
-    def values(self) -> dict[str, np.ndarray]:
+    def values(self) -> dict[str, Array]:
         """Natural values of everything at the mode."""
         found = population_space(self.likelihood)
         flat = standard.to_natural(found, jnp.asarray(self.population))
@@ -61,7 +61,7 @@ class Start:
             **found.unpack(flat),
             **effects_of(self.likelihood).values(jnp.asarray(self.effects)),
         }
-        return {name: np.asarray(value) for name, value in both.items()}
+        return {name: jnp.asarray(value) for name, value in both.items()}
 
 
 def population_space(likelihood: IndividualLikelihood) -> Space:

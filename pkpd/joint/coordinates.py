@@ -89,7 +89,7 @@ class JointCoordinates:
     def standard(self, u: Float[Array, " size"]) -> tuple[Array, Float[Array, ""]]:
         """Flat standardised coordinates, and the log of the Jacobian's determinant."""
         size = self.centre.size
-        c = self.centre + jnp.asarray(self.factor) @ u[:size]
+        c = jnp.asarray(self.centre) + jnp.asarray(self.factor) @ u[:size]
         z, log_jacobian = to_standard(self.likelihood, c)
         flat = standard.to_natural(self.likelihood.population, z)
         own = of_individuals(self.likelihood)(flat)

@@ -74,9 +74,7 @@ def shared_parameters(disease: Model, made: Iterable[Makeup]) -> tuple[Parameter
     return tuple(p for p in disease.parameters if p.name in free)
 
 
-def link(
-    disease: Model, made: tuple[Makeup, ...], *, known: Space, own: Space, drug: str
-) -> Links:
+def link(disease: Model, made: tuple[Makeup, ...], *, known: Space, own: Space, drug: str) -> Links:
     """How the individual level's numbers (`own`) follow from the arm level's (`known`)."""
     drugs = known.coords["drug"]
     shared = tuple(

@@ -71,7 +71,7 @@ class Marginal:
     blank: Float[Array, "E N"]
 
     def standing(self, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The effects' conditional modes and variances at c, (E, N) each; none above the prior's."""
+        """The effects' conditional modes at c and their variances, at most the prior's, (E, N)."""
         (_, modes), _ = self.laplace(self.place(c), self.blank)
         variance = jnp.diagonal(jnp.linalg.inv(modes.curvature), axis1=1, axis2=2).T
         variance = np.nan_to_num(np.asarray(variance), nan=1.0)

@@ -57,14 +57,18 @@ class JointLikelihood:
     def log_density(self, values: Mapping[str, Array]) -> float:
         """Log prior plus log-likelihood of arms and subjects; the first call compiles.
 
+        Individuals are solved on a finer mesh than the sampler's, as their own `log_density` is.
         `values` are natural-scale, by the names of `space`. Units: natural log.
         """
         return float(self._density({n: jnp.asarray(values[n], float) for n in self.space.names}))
 
     @cached_property
     def _density(self) -> Callable[[Mapping[str, Array]], Array]:
+        exact = replace(self, individual=self.individual.tightened())
+
         def density(values: Mapping[str, Array]) -> Array:
-            return self.log_prior(values) + self.by_arm(values).sum() + self.by_subject(values).sum()
+            seen = exact.by_arm(values).sum() + exact.by_subject(values).sum()
+            return exact.log_prior(values) + seen
 
         return jax.jit(density)
 

@@ -33,7 +33,7 @@ from pkpd.search import CURVATURES, PROBE, SCALE, Progress
 from pkpd.variation import standard
 from pkpd.variation.standard import Frame
 
-SEARCH = (100, 40)
+SEARCH = (120, 60)
 """Most evaluations of each round of the search for the joint mode."""
 
 
@@ -135,8 +135,13 @@ def _mode(own: Part, individuals: Part, around: Frame, most: int) -> np.ndarray:
         met.append((total, c))
         return total, away
 
-    options = {"maxfun": most, "maxcor": 30, "ftol": 1e-9}
-    minimize(heard, np.zeros(around.centre.size), jac=True, method="L-BFGS-B", options=options)
+    minimize(
+        heard,
+        np.zeros(around.centre.size),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxfun": most, "maxcor": 30, "ftol": 1e-9},
+    )
     if not met:
         raise FitError(
             "The individuals' likelihood is no number where the arms' search ended. Check the "

@@ -43,7 +43,7 @@ def course(
     the closed form is used: rates are linear in the states and do not look at time.
     """
     line = timeline(s, d, len(equations.states))
-    found, fine = _steady(s, d, p, equations, linear=linear)
+    found, fine = _steady(s, d, p, equations, initial, linear=linear)
     at = line.read
     line = replace(line, given=line.given.at[at].add(found + s.fresh[:, None] * initial))
     if linear:
@@ -60,7 +60,13 @@ def _matrices(equations: Equations, p: Mapping[str, Array]) -> Float[Array, "R s
 
 
 def _steady(
-    s: Schedule, d: Dosing, p: Mapping[str, Array], equations: Equations, *, linear: bool
+    s: Schedule,
+    d: Dosing,
+    p: Mapping[str, Array],
+    equations: Equations,
+    initial: Float[Array, "R states"],
+    *,
+    linear: bool,
 ) -> tuple[Float[Array, "R states"], Bool[Array, " R"]]:
     """What steady states bring to each record, and whether they were found."""
     records, states = s.time.size, len(equations.states)
@@ -71,7 +77,9 @@ def _steady(
         at = jnp.maximum(record, 0)
         q = {name: value[at] for name, value in p.items()}
         advance, slope = _mechanism(equations, q, linear=linear)
-        found, fine = steady_state(regimen(s, d, at, states), advance, slope, linear=linear)
+        found, fine = steady_state(
+            regimen(s, d, at, states), advance, slope, initial[at], linear=linear
+        )
         return jnp.where(record < 0, 0.0, found), fine | (record < 0)
 
     each = jax.lax.map(one, jnp.asarray(s.steady))

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 from pkpd.mechanism.fixed import runge_kutta
 from pkpd.mechanism.rosenbrock import rosenbrock
 from pkpd.mechanism.small import applied
-from pkpd.mechanism.spectral import transitions
+from pkpd.mechanism.spectral import Smooth, transitions
 from pkpd.mechanism.timeline import Timeline
 
 Named = Mapping[str, Array]
@@ -66,7 +66,7 @@ def linear_path(
     line: Lanes,
     *,
     infused: bool,
-    smooth: bool = False,
+    smooth: Smooth = "",
 ) -> Float[Array, "T S N"]:
     """The state after each step; `smooth` where second derivatives are wanted."""
     duration = line.end - line.start

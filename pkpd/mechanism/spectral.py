@@ -8,16 +8,18 @@ and the derivative along B is V (F o (W B V)) W, F the table of divided differen
 of l (Daletskii and Krein 1965; Higham 2008, Functions of Matrices, theorem 3.11): eigenvectors are
 not differentiated, and equal eigenvalues do no harm as long as V stands. Where it does not (ka
 equal to cl / v1, a chain of transit compartments) or eigenvalues are complex, all subjects of the
-call go by Taylor's series and squarings (`squaring`), several times slower. Arrays carry the states
+call go by Taylor's series and squarings (`squared`), several times slower. Arrays carry the states
 first and subjects last, so that each step is a sweep over subjects.
 """
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from pkpd.mechanism.small import product
@@ -28,6 +30,11 @@ STANDS = 1e4
 
 TERMS = 13
 """The next term of the series is below (1/2)^14 / 14! = 7e-16 of |E|."""
+
+Smooth = Literal["", "spectrum", "squaring"]
+
+APART = 1e-4
+"""Eigenvalues nearer than this share of the largest are too near for `spectrum`'s derivatives."""
 
 SQUARINGS = 32
 """Enough for rates 2e9 times as fast as the step is long."""
@@ -47,22 +54,32 @@ def eigen(matrix: Float[Array, "n n *rest"]) -> tuple[Spectrum, Bool[Array, ""]]
     return (jnp.moveaxis(values.real, -1, 0), first(right), first(left)), fine
 
 
+def apart(matrix: Float[np.ndarray, "n n *rest"]) -> bool:
+    """Whether eigenvalues are real and far enough from one another for "spectrum"."""
+    values = np.linalg.eigvals(np.moveaxis(np.asarray(matrix), (0, 1), (-2, -1)))
+    order = np.sort(np.real(values), axis=-1)
+    gap = np.diff(order, axis=-1) / np.maximum(np.abs(order).max(axis=-1, keepdims=True), 1e-300)
+    return bool((np.imag(values) == 0).all() and (gap > APART).all())
+
+
 def transitions(
     matrix: Float[Array, "n n K N"],
     governs: Float[Array, "T N"],
     duration: Float[Array, "T N"],
     infused: bool,
-    smooth: bool = False,
+    smooth: Smooth = "",
 ) -> tuple[Float[Array, "n n T N"], Float[Array, "n n T N"]]:
     """exp(A t) and its integral over each step, A that of the record which governs it.
 
     With K = 1 one matrix holds throughout. Where nothing is infused the integral is zeros. By
-    eigenvectors there is a first derivative alone, right even where eigenvalues meet; `smooth` has
-    all derivatives, right where they do not.
+    default there is a first derivative alone, right even where eigenvalues meet. With `smooth`
+    there are all: by "spectrum" right where they do not meet, by "squaring" everywhere, slowly.
     """
-    if smooth:
-        parts = governing(spectrum(matrix), governs)
-        return _functions(*parts, duration, infused)
+    if smooth == "squaring":
+        return squared(matrix, governs, duration, infused)
+    if smooth == "spectrum":
+        values, right, left = governing(spectrum(matrix), governs)
+        return _functions(values, right, left, duration, infused)
     known, fine = eigen(matrix)
 
     def by_eigenvectors(matrix: Array, duration: Array) -> tuple[Array, Array]:

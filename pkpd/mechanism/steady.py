@@ -61,9 +61,9 @@ def regimen(s: Schedule, d: Dosing, record: Array, states: int) -> Regimen:
 
 
 def steady_state(
-    r: Regimen, advance: Advance, slope: Slope, *, linear: bool
+    r: Regimen, advance: Advance, slope: Slope, begin: Float[Array, " states"], *, linear: bool
 ) -> tuple[Float[Array, " states"], Bool[Array, ""]]:
-    """The state at the record, and whether it was found."""
+    """The state at the record, and whether it was found; the search begins at `begin`."""
     safe = jnp.where(r.interval > 0, r.interval, 1.0)
     whole = jax.lax.stop_gradient(jnp.floor(r.lasts / safe))
     part = jnp.where(r.interval > 0, r.lasts - whole * safe, 0.0)
@@ -73,12 +73,11 @@ def steady_state(
         return advance(x, jnp.maximum(until - part, 0.0), whole * r.rate)
 
     def repeated() -> tuple[Array, Array]:
-        start = jnp.zeros_like(r.rate)
-        found, fine = _root(lambda x: onward(x, safe) + r.amount - x, start, linear=linear)
+        found, fine = _root(lambda x: onward(x, safe) + r.amount - x, begin, linear=linear)
         return onward(found, r.phase), fine
 
     def constant() -> tuple[Array, Array]:
-        return _root(lambda x: slope(x) + r.rate, jnp.zeros_like(r.rate), linear=linear)
+        return _root(lambda x: slope(x) + r.rate, begin, linear=linear)
 
     return jax.lax.cond(r.interval > 0, repeated, constant)
 

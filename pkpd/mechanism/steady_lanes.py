@@ -25,7 +25,7 @@ from jaxtyping import Array, Float
 from pkpd.mechanism.lanes import rate_matrices, stepping
 from pkpd.mechanism.rosenbrock import factored, solution
 from pkpd.mechanism.small import applied, product
-from pkpd.mechanism.spectral import transitions
+from pkpd.mechanism.spectral import Smooth, transitions
 from pkpd.mechanism.steady import Regimen
 
 Named = Mapping[str, Float[Array, " N"]]
@@ -39,14 +39,23 @@ ITERATIONS = 50
 
 
 def steady_linear(
-    rates: Callable, states: tuple[str, ...], r: Regimen, p: Named, *, infused: bool
+    rates: Callable,
+    states: tuple[str, ...],
+    r: Regimen,
+    p: Named,
+    *,
+    infused: bool,
+    smooth: Smooth = "",
 ) -> Found:
-    """The state at the record of linear models, by one solve; `infused` if any rate is above 0."""
+    """The state at the record of linear models, by one solve; `infused` if any rate is above 0.
+
+    `smooth` where second derivatives are wanted (`spectral.transitions`).
+    """
     matrix = rate_matrices(rates, states, {name: value[None] for name, value in p.items()})
     more, fewer, part, rest = _two(r)
     until = jnp.minimum(r.phase, part)
     lasts = jnp.stack([part, rest, until, r.phase - until])
-    remains, gained = transitions(matrix, jnp.zeros_like(lasts), lasts, infused)
+    remains, gained = transitions(matrix, jnp.zeros_like(lasts), lasts, infused, smooth)
     brought = [applied(gained[:, :, k], (more, fewer)[k % 2]) for k in range(4)]
 
     whole = product(remains[:, :, 1], remains[:, :, 0])

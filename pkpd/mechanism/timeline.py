@@ -66,8 +66,11 @@ class Infusions:
 def arrivals(s: Schedule, d: Dosing) -> Infusions:
     """When doses arrive and how; those cancelled before they arrive bring nothing."""
     share, lag = d.share[s.record], d.lag[s.record]
-    rate, lasts = flow_of(s.amount * share, s.rate, d.rate[s.record], d.duration[s.record])
-    when = _snapped(s.time[s.record] + s.number * s.interval + lag, jnp.asarray(s.time))
+    rate, lasts = flow_of(
+        jnp.asarray(s.amount) * share, jnp.asarray(s.rate), d.rate[s.record], d.duration[s.record]
+    )
+    due = jnp.asarray(s.time[s.record] + s.number * s.interval)
+    when = _snapped(due + lag, jnp.asarray(s.time))
     stop = _snapped(when + lasts, jnp.asarray(s.time))
     alive = when <= s.cancel  # at its very time the dose comes first: records between see it
     infused = (s.rate != 0) & alive & (s.amount > 0)

@@ -115,9 +115,10 @@ class Rows:
     shape: tuple[int, ...]
     rows: np.ndarray
 
-    def data(self, value: np.ndarray) -> np.ndarray:
-        """These rows of data."""
-        return np.broadcast_to(value, self.shape).ravel()[self.rows]
+    def data(self, value: np.ndarray | Array) -> np.ndarray | Array:
+        """These rows of data; those that a compiled program takes as an argument stay traced."""
+        wide = jnp.broadcast_to if isinstance(value, Array) else np.broadcast_to
+        return wide(value, self.shape).ravel()[self.rows]
 
     def each(self, value: Array | float) -> Array:
         """These rows of what is computed."""

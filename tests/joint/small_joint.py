@@ -1,4 +1,4 @@
-"""A few arms of the real data, and eight simulated patients of one more study of amlitelimab."""
+"""Two arms of the real data, and eight simulated patients of one more study of amlitelimab."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pkpd import library
+from pkpd.arm_level.problem import likelihood
 from pkpd.data.events import read_events
 from pkpd.individual.build import unsolved
 from pkpd.joint.problem import joint_likelihood
@@ -18,8 +19,11 @@ from pkpd.settings_individual import Choice, Engine, IndividualSettings, Observa
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "arm_level"))
 
-from small_fit import small_likelihood  # noqa: E402
+from small_fit import quick_compile, some_of, whole_fit  # noqa: E402
 
+__all__ = ["quick_compile"]
+
+ARMS_OF = "STREAM-AD-1"
 DRUG, STUDY = "amlitelimab", "EXTRA-1"
 MODEL = "amlitelimab_tiraboschi_2025+tcell_rebalancing"
 VISITS = (28.0, 84.0, 168.0, 252.0)
@@ -98,5 +102,10 @@ def individual():
 
 @cache
 def joint(count=8):
-    """Both together."""
-    return joint_likelihood(small_likelihood(count), individual(), drug=DRUG, study=STUDY)
+    """Both together; of the arms those of STREAM-AD Part 1 alone."""
+    fitted, data, disease, pk = whole_fit(count)
+    some = some_of(data)
+    arms = tuple(arm for arm in some.arms if arm.study == ARMS_OF)
+    some = replace(some, arms=arms, rows=some.rows[some.rows.study == ARMS_OF])
+    arm_level = likelihood(fitted, some, disease, pk, 7.0)
+    return joint_likelihood(arm_level, individual(), drug=DRUG, study=STUDY)

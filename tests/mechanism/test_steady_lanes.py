@@ -60,7 +60,9 @@ def one_by_one(rates, *, linear):
             advance = partial(advance_linear, rate_matrix(rates, STATES, q))
         else:
             advance = lambda x, lasts, flow: equations.moved(x, 0.0 * lasts, lasts, flow, q)[0]  # noqa: E731
-        return steady_state(r, advance, lambda x: equations.slope(0.0, x, q), linear=linear)[0]
+        return steady_state(
+            r, advance, lambda x: equations.slope(0.0, x, q), jnp.zeros_like(r.rate), linear=linear
+        )[0]
 
     return jax.jit(partial(jax.lax.map, one))((REGIMENS, P)).T
 
@@ -95,6 +97,25 @@ def test_the_steady_state_of_repeated_doses_is_the_geometric_sum():
     cycle = Cycle(rates, ("central",), pieces=200, infused=False)
     stepped = steady_stepped(cycle, r, {"k": k})[0]
     np.testing.assert_allclose(stepped[0], dose * left / (1 - left), rtol=1e-8)
+
+
+def test_second_derivatives_of_linear_steady_states_are_those_of_the_closed_form():
+    # the trough after doses at once: 100 / (exp(k tau) - 1)
+    tau, k, ka = 12.0, 0.1, 5.0
+    r = Regimen(*map(jnp.asarray, ([[0.0, 100.0]], [[0.0, 0.0]], [0.0], [tau], [tau])))
+
+    def trough(k):
+        rates = lambda t, x, p, u: {  # noqa: E731
+            "depot": -p["ka"] * x["depot"],
+            "central": p["ka"] * x["depot"] - p["k"] * x["central"],
+        }
+        p = {"k": jnp.full(1, k), "ka": jnp.full(1, ka)}
+        state, _ = steady_linear(rates, ("depot", "central"), r, p, infused=False, smooth="spectrum")
+        return state[1, 0]
+
+    grown = np.exp(k * tau)
+    expected = 100 * tau**2 * grown * (grown + 1) / (grown - 1) ** 3
+    assert float(jax.jit(jax.hessian(trough))(k)) == pytest.approx(expected, rel=1e-10)
 
 
 def test_what_a_constant_infusion_brings_is_lost_at_the_same_rate():

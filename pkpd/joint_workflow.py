@@ -1,0 +1,190 @@
+"""The verbs on the folder of a joint fit that differ from those of arms alone: fit, diagnose."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pkpd.arm_level.held import held_dataset
+from pkpd.arm_level.planned import planned
+from pkpd.arm_level.problem import Likelihood
+from pkpd.diagnosis.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
+from pkpd.diagnosis.individual import goodness, prove_mesh
+from pkpd.diagnosis.solver import prove
+from pkpd.diagnosis.summary import summary
+from pkpd.files import replacing
+from pkpd.fit_folder import read_card, update_card, write_card
+from pkpd.individual.solve import finer
+from pkpd.individual.start import centring
+from pkpd.joint.problem import JointLikelihood, joint_likelihood
+from pkpd.joint.start import JointStart, find_start
+from pkpd.joint_folder import JointFit, joint_hashes, open_joint, told
+from pkpd.joint_sampling import sample
+from pkpd.posterior import Posterior
+from pkpd.prediction.predictive import predictive
+from pkpd.prediction.replicates import again, typical_rows
+from pkpd.provenance import provenance
+from pkpd.reporting.folder import COLUMNS
+from pkpd.variation.standard import prior_draws
+
+Progress = Callable[[str, float], None]
+Draws = dict[str, np.ndarray]
+PROOF, ROWS, SEEN = 100, 400, 300
+"""Draws re-solved on finer meshes, behind the posted rows' predictions, and behind gof.csv."""
+
+
+def fit(folder: Path, *, progress: Progress) -> Posterior:
+    """Sample the joint posterior; once it is there, the results of the run before go."""
+    opened, began = open_joint(folder), time.perf_counter()
+    progress("planning the mesh", 0.0)
+    problem = opened.problem
+    arms, error = planned(problem.settings, problem.data, problem.disease, problem.pk)
+    likelihood = joined(opened, arms)
+    progress("planning the mesh", 1.0)
+    plan = time.perf_counter() - began
+    start = find_start(likelihood, progress)
+    seconds = {"plan mesh": plan, "find start": time.perf_counter() - began - plan}
+    drawn = sample(start, opened.settings.sampler, progress)
+    record = {
+        **provenance(problem),
+        "hashes": joint_hashes(opened),
+        "mesh": [float(day) for day in arms.lanes.mesh],
+        "mesh_error": error,
+        "seconds": seconds | drawn.seconds,
+        "reference": [float(value) for value in drawn.start.arms.reference],
+        "centring": _centring(drawn.start),
+    }
+    posterior = _kept(drawn.tree, drawn.start, record)
+    for name in ("card.json", "report.html", "gof.csv", *COLUMNS):
+        (folder / name).unlink(missing_ok=True)
+    posterior.save(folder / "draws.nc")
+    return posterior
+
+
+def joined(opened: JointFit, arms: Likelihood) -> JointLikelihood:
+    """The joint likelihood with these arms; plans the individuals' mesh."""
+    part = opened.settings.individual
+    return joint_likelihood(arms, opened.individual.likelihood, drug=part.drug, study=part.study)
+
+
+def _centring(start: JointStart) -> dict[str, dict[str, float]]:
+    shares = centring(start.likelihood.individual, start.shrinkage)
+    return {n: {"share": shares[n], "shrinkage": kept} for n, kept in start.shrinkage.items()}
+
+
+def _kept(tree: Any, start: JointStart, record: dict[str, Any]) -> Posterior:
+    """The posterior with the covariances that it was made under."""
+    assert start.likelihood.arms.frozen is not None
+    tree = tree.copy()
+    tree["held"] = xr.DataTree(held_dataset(start.likelihood.arms.frozen))
+    return Posterior(tree, record)
+
+
+def diagnose(
+    folder: Path, arms: Likelihood, posterior: Posterior, *, progress: Progress
+) -> Diagnosis:
+    """Check the posterior; writes summary.csv, ppc.csv, gof.csv and the card.
+
+    `arms` is the likelihood that the draws were made under.
+    """
+    opened = open_joint(folder)
+    likelihood, demands = joined(opened, arms), opened.settings.demands
+    level = opened.settings.predictions.level
+    seen, gof = _arms_seen(arms, posterior, progress), _goodness(likelihood, posterior, progress)
+    space = likelihood.population
+    table = summary(space, posterior.tree, prior_draws(space, 4000, 1), level=level)
+    fitted = seen[seen["fitted"].astype(bool)]
+    diagnosis = Diagnosis(
+        (
+            *sampling_checks(posterior.tree, demands, opened.settings.sampler.max_treedepth),
+            *_solver_checks(likelihood, posterior.draws(PROOF), progress),
+            coverage_check(float(fitted["inside"].mean()), demands, level),
+            _of_individuals(coverage_check(float(gof["inside"].mean()), demands, level)),
+        )
+    )
+    for name, each in {"summary.csv": table, "ppc.csv": seen, "gof.csv": gof}.items():
+        with replacing(folder / name) as partial:
+            each.to_csv(partial, index=False)
+    write_card(folder, posterior, diagnosis, arms.data)
+    update_card(folder, {"individual": told(opened), "centring": posterior.provenance["centring"]})
+    return diagnosis
+
+
+def _of_individuals(check: Check) -> Check:
+    return replace(check, check=f"individuals: {check.check}")
+
+
+def _solver_checks(likelihood: JointLikelihood, draws: Draws, progress: Progress) -> list[Check]:
+    """The proofs of both meshes."""
+    demands, individual = likelihood.arms.settings.demands, likelihood.individual
+    arms = prove(likelihood.arms, draws, lambda share: progress("proving the mesh", share))
+    found = [solver_check(arms.pareto_k, demands, arms.shift)]
+    if individual.solver.cut is not None:
+        tight = replace(individual, solver=finer(individual.solver, 4))
+        own = prove_mesh(
+            individual,
+            tight,
+            translated_draws(likelihood, draws),
+            lambda share: progress("proving the individuals' mesh", share),
+        )
+        found.append(_of_individuals(solver_check(own.pareto_k, demands, own.shift)))
+    return found
+
+
+def _arms_seen(arms: Likelihood, posterior: Posterior, progress: Progress) -> pd.DataFrame:
+    """ppc.csv: each posted number against what the fit would have posted."""
+    settings = arms.settings
+    progress("predictive check", 0.0)
+    level, seed = settings.predictions.level, settings.sampler.seed
+    seen = predictive(arms, posterior.draws(ROWS), level=level, seed=seed)
+    progress("predictive check", 1.0)
+    return seen
+
+
+def translated_draws(likelihood: JointLikelihood, draws: Draws) -> Draws:
+    """Draws of the joint fit as draws of the individual level's numbers, by name."""
+    found = jax.vmap(likelihood.links.translated)(jax.tree.map(jnp.asarray, draws))
+    return {name: np.asarray(value) for name, value in found.items()}
+
+
+def _goodness(
+    likelihood: JointLikelihood, posterior: Posterior, progress: Progress
+) -> pd.DataFrame:
+    """gof.csv: the individuals' observations beside their fit."""
+    individual, asked = likelihood.individual, likelihood.arms.settings.predictions
+    own = translated_draws(likelihood, posterior.draws(SEEN))
+    seen = again(
+        individual,
+        own,
+        seed=asked.seed,
+        progress=lambda share: progress("the individuals' predictive check", share),
+    )
+    each = zip(
+        individual.solver.design.streams,
+        seen.expected,
+        seen.simulated,
+        typical_rows(individual, own),
+        strict=True,
+    )
+    tables = [
+        goodness(individual, stream, mean, new, pred, level=asked.level, seed=asked.seed)
+        for stream, mean, new, pred in each
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def stale(folder: Path) -> str:
+    """Whether the folder's results come from today's settings, data and models."""
+    card = read_card(folder)
+    if "hashes" not in card:
+        return "never run"
+    return "current" if joint_hashes(open_joint(folder)) == card["hashes"] else "stale"

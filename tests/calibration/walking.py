@@ -1,0 +1,133 @@
+"""Individual-level fits of many data sets by programs compiled once: start, coordinates, chains.
+
+What `individual_sampling.draw` does, with the observations and the coordinates as arguments of the
+programs and not constants in them; a fit of its own compiles for its data and takes minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import minimize
+
+from pkpd import pymc_bridge
+from pkpd.individual import start as starts
+from pkpd.individual.coordinates import Coordinates
+from pkpd.individual.modes import effects_of
+from pkpd.individual.problem import IndividualLikelihood
+from pkpd.settings import Sampler
+from pkpd.variation import standard
+
+
+def with_data(likelihood: IndividualLikelihood, y: list) -> IndividualLikelihood:
+    """The same with other observations, which may be traced where none is censored."""
+    old = likelihood.solver.design
+    streams = tuple(replace(s, y=seen) for s, seen in zip(old.streams, y, strict=True))
+    solver = replace(likelihood.solver, design=replace(old, streams=streams))
+    return replace(likelihood, solver=solver)
+
+
+@dataclass(frozen=True)
+class Walker:
+    """A likelihood whose observations are changed from data set to data set."""
+
+    likelihood: IndividualLikelihood
+
+    @cached_property
+    def blank(self) -> list:
+        """Observations of the right shapes."""
+        return [jnp.asarray(s.y) for s in self.likelihood.solver.design.streams]
+
+    @cached_property
+    def log_likelihood(self) -> Callable:
+        """Compiled: (named values, y) -> log-likelihood given the random effects."""
+        return jax.jit(lambda values, y: with_data(self.likelihood, y).by_subject(values).sum())
+
+    @cached_property
+    def marginal(self) -> Callable:
+        """Compiled: (z, modes to begin from, y) -> ((marginal log posterior, modes), gradient)."""
+        space = starts.population_space(self.likelihood)
+
+        @partial(jax.value_and_grad, has_aux=True)
+        def density(z, begin, y):
+            effects = effects_of(with_data(self.likelihood, y))
+            found, modes = effects.laplace(space.unpack(standard.to_natural(space, z)), begin)
+            return found.sum() + standard.log_prior_standard(space, z), modes
+
+        return jax.jit(density)
+
+    @cached_property
+    def joint(self) -> Callable:
+        """Compiled: (u, frame, y) -> (log posterior in coordinates u, gradient)."""
+        space = self.likelihood.space
+        model = pymc_bridge.pymc_model(space, lambda flat: (0.0, flat))
+        prior = pymc_bridge._standard_prior(space, model)
+
+        @jax.value_and_grad
+        def density(u, frame, y):
+            z, log_jacobian = _coordinates(self.likelihood, frame).standard(u)
+            values = space.unpack(standard.to_natural(space, z))
+            return prior(z) + log_jacobian + with_data(self.likelihood, y).by_subject(values).sum()
+
+        return jax.jit(density)
+
+    @cached_property
+    def natural(self) -> Callable:
+        """Compiled: (u, frame) -> named values."""
+        space = self.likelihood.space
+        return jax.jit(lambda u, f: space.unpack(_coordinates(self.likelihood, f).natural(u)))
+
+    def start(self, y: list) -> starts.Start:
+        """As `individual.start.find_start`, by the shared program."""
+        effects = effects_of(self.likelihood)
+        space = starts.population_space(self.likelihood)
+        state = {"at": jnp.zeros((effects.rows, self.likelihood.solver.design.count))}
+
+        def negative(z: np.ndarray) -> tuple[float, np.ndarray]:
+            (value, modes), slope = self.marginal(jnp.asarray(z), state["at"], y)
+            if not np.isfinite(value) or not np.isfinite(slope).all():
+                return 1e10, np.zeros_like(z)
+            state["at"], state["modes"] = modes.at, modes
+            return -float(value), -np.asarray(slope)
+
+        found = minimize(negative, np.zeros(space.size), jac=True, method="L-BFGS-B",
+                         options={"maxfun": starts.MOST, "ftol": 1e-10, "gtol": 1e-4})  # fmt: skip
+        covariance = starts._covariance(negative, found.x)
+        negative(found.x)
+        variance = starts._variance(state["modes"])
+        return starts.Start(
+            self.likelihood, found.x, covariance, np.asarray(state["at"]), variance,
+            starts._shrinkage(effects, variance), -float(found.fun),
+        )  # fmt: skip
+
+    def draws(self, y: list, sampler: Sampler):
+        """Draws of the posterior given these observations, and the shares of centring."""
+        found = starts.coordinates(self.start(y))
+        frame, space = _arrays(found), self.likelihood.space
+
+        def density(u, **_):
+            value, slope = self.joint(u, frame, y)
+            return float(value), np.asarray(slope)
+
+        def expand(u, **_):
+            values = self.natural(u, frame)
+            return {name: np.asarray(values[name]) for name in space.names}
+
+        program = pymc_bridge._for_nutpie(space, density, expand, corner=0.5)
+        return pymc_bridge.run_chains(program, sampler, lambda share: None), frame[0]
+
+
+def _arrays(found: Coordinates) -> tuple:
+    """(shares, centres and SDs by parameter, centre, factor, scale); share 0 where not centred."""
+    varying = [each.name for each in found.likelihood.made if each.between is not None]
+    centred = {name: found.centred.get(name, (0.0, 0.0, 1.0)) for name in varying}
+    return centred, jnp.asarray(found.centre), jnp.asarray(found.factor), jnp.asarray(found.scale)
+
+
+def _coordinates(likelihood: IndividualLikelihood, frame: tuple) -> Coordinates:
+    return Coordinates(likelihood, *frame)
