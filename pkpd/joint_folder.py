@@ -45,9 +45,10 @@ class JointFit:
     def __str__(self) -> str:
         part, found = self.settings.individual, counts(self.individual)
         return (
-            f"{self.individual.data}\n\n{Checked(self.folder, self.problem)}\n"
-            f"With them {found['observations']} observations of {found['subjects']} subjects of "
-            f"{part.study} on {part.drug}, by {part.model}. Shared: {', '.join(self.shared)}."
+            f"{self.individual.data}\n\nWith the arms below are fitted {found['observations']} "
+            f"observations of {found['subjects']} subjects of {part.study} on {part.drug}, by "
+            f"{part.model}. Shared: {', '.join(self.shared)}.\n\n"
+            f"{Checked(self.folder, self.problem)}"
         )
 
 

@@ -54,7 +54,8 @@ def bands(count: int, most: int, *, level: float, seed: int) -> Bands:
     z = _places(most)
     # Gamma takes few values: without the margin rounding would cut off its own quantile.
     tail = float(np.quantile(_simulated(count, most, seed), 1 - level)) / 2 * (1 - 1e-9)
-    lower, upper = binom.ppf(tail, count, z), count - binom.ppf(tail, count, 1 - z)
+    lower = np.asarray(binom.ppf(tail, count, z))
+    upper = count - np.asarray(binom.ppf(tail, count, 1 - z))
     return Bands(z, lower / count, upper / count, level)
 
 

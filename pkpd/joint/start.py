@@ -37,6 +37,10 @@ SEARCH = (120, 60)
 """Most evaluations of each round of the search for the joint mode."""
 
 
+BACK = (1.0, 0.75, 0.5, 0.25, 0.0)
+"""Shares of the way from the prior medians to the arms' mode where the search may begin."""
+
+
 @dataclass(frozen=True)
 class JointStart:
     """The likelihood with covariances held at `arms.reference`, and where a sampler walks.
@@ -137,17 +141,27 @@ def _mode(own: Part, individuals: Part, around: Frame, most: int) -> np.ndarray:
 
     minimize(
         heard,
-        np.zeros(around.centre.size),
+        np.linalg.solve(around.factor, _begin(individuals, around.centre) - around.centre),
         jac=True,
         method="L-BFGS-B",
         options={"maxfun": most, "maxcor": 30, "ftol": 1e-9},
     )
-    if not met:
-        raise FitError(
-            "The individuals' likelihood is no number where the arms' search ended. Check the "
-            "priors of [individual.parameters] against the data, with `pkpd simulate`."
-        )
     return min(met, key=lambda pair: pair[0])[1]
+
+
+def _begin(individuals: Part, centre: np.ndarray) -> np.ndarray:
+    """The point nearest to `centre` on the way to the prior medians where individuals have a mode.
+
+    What arms alone find best may be nowhere for single patients.
+    """
+    for share in BACK:
+        value, slope = individuals(share * centre)
+        if np.isfinite(value) and np.isfinite(slope).all():
+            return share * centre
+    raise FitError(
+        "The individuals' likelihood is no number at the prior medians. Check the priors of "
+        "[individual.parameters] and of the disease model against the data, with `pkpd simulate`."
+    )
 
 
 def _walk(

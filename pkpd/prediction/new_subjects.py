@@ -76,7 +76,7 @@ def _events(settings: IndividualSettings, regimen: Predicted, table: pd.DataFram
     base = first.iloc[np.repeat(chosen, len(records))][own].reset_index(drop=True)
     wide = pd.DataFrame(records * asked.patients)
     return base.assign(
-        **{name: wide[name] for name in wide},
+        **{str(name): wide[name] for name in wide},
         ID=np.repeat(np.arange(1, asked.patients + 1), len(records)),
         CENS=0, LIMIT=np.nan, row=np.arange(len(base)),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -115,9 +115,9 @@ class Rows:
     shape: tuple[int, ...]
     rows: np.ndarray
 
-    def data(self, value: np.ndarray | Array) -> np.ndarray | Array:
-        """These rows of data; those that a compiled program takes as an argument stay traced."""
-        wide = jnp.broadcast_to if isinstance(value, Array) else np.broadcast_to
+    def data[Known: (np.ndarray, Array)](self, value: Known) -> Known:
+        """These rows of data; what a compiled program takes as an argument stays traced."""
+        wide: Any = jnp.broadcast_to if isinstance(value, Array) else np.broadcast_to
         return wide(value, self.shape).ravel()[self.rows]
 
     def each(self, value: Array | float) -> Array:

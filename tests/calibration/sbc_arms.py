@@ -39,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "arm_level"))
 from small_fit import small_likelihood  # noqa: E402
 
 PATIENTS = 8
-SAMPLER = Sampler(chains=2, pilot=120, tune=150, draws=250, adaptation="diag")
+SAMPLER = Sampler(chains=2, pilot=100, tune=120, draws=150, adaptation="diag")
 PROBE, PLACES = 0.05, 6
 
 
@@ -127,7 +127,8 @@ def normal(made: Arms, flats: np.ndarray, held: tuple, seed: int) -> list[Data]:
         values = made.likelihood.space.unpack(medians)
         parts = zip(made.likelihood.studies, means, middle, held, strict=True)
         y = [
-            _drawn(s, mean, at, h.bend, values["level_sd"], random) for s, (mean, _), at, h in parts
+            _drawn(s, mean, (*at, values["level_sd"]), h.bend, random)
+            for s, (mean, _), at, h in parts
         ]
         sets.append(Data(y, list(seen)))
     return sets
@@ -155,13 +156,14 @@ def frame(
 ) -> Frame:
     """About the prior medians, as round as the mean curvature over some truths can make it."""
     space = made.likelihood.space
+    place = jax.jit(lambda c: centring.to_natural(space, c))
     pull = jax.jit(
         lambda c, slope: jax.vjp(lambda x: centring.to_natural(space, x), c)[1](slope)[0]
     )
     prior = jax.jit(jax.grad(lambda c: centring.log_prior(space, c)))
 
     def slope(c):
-        of_data = beside(np.asarray(centring.to_natural(space, c)))[1]
+        of_data = beside(np.asarray(place(c)))[1]
         return np.asarray(pull(c, of_data) + prior(c))
 
     found = np.zeros((space.size, space.size))

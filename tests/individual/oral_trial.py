@@ -3,12 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 
 from pkpd.data.events import read_events
 from pkpd.individual.build import individual_likelihood
 from pkpd.library import load
 from pkpd.settings import Sampler
-from pkpd.settings_individual import Block, Choice, Engine, IndividualSettings, Observation
+from pkpd.settings_individual import Block, Choice, IndividualSettings, Observation
 
 TRUTH = {"ka": 1.5, "cl": 3.0, "v": 30.0}
 TIMES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 24.0)
@@ -32,7 +33,7 @@ def table(rows, numbers=()):
     """The checked table of rows given as mappings; `numbers` are further columns of numbers."""
     names = dict.fromkeys(name for row in rows for name in row)
     found = read_events({n: [row.get(n, ".") for row in rows] for n in names}).table
-    return found.assign(**{name: found[name].astype(float) for name in numbers})
+    return found.assign(**{name: pd.to_numeric(found[name]).to_numpy(float) for name in numbers})
 
 
 def settings_of(model, parameters, observations, **more):
@@ -46,22 +47,22 @@ def settings_of(model, parameters, observations, **more):
 ADDITIVE = Observation(output="concentration", error="additive", priors={"additive": 1.0})
 
 
-def likelihood(rows=None, *, block=False, occasion=0.0, effects=("ka", "cl", "v")):
-    """The likelihood of the trial under the one-compartment oral model."""
+def likelihood(*, model="pk_1cmt_oral", block=False, occasion=0.0, effects=tuple(TRUTH)):
+    """The likelihood of the trial under a model whose parameters are among `TRUTH`."""
+    names = [p.name for p in load(model).parameters]
     chosen = {
-        name: Choice(median=value, sd=0.5, between=0.5 if name in effects else 0.0)
-        for name, value in TRUTH.items()
+        name: Choice(median=TRUTH[name], sd=0.5, between=0.5 if name in effects else 0.0)
+        for name in names
     }
     chosen["cl"] = chosen["cl"].model_copy(update={"occasion": occasion})
     settings = settings_of(
-        "pk_1cmt_oral",
+        model,
         chosen,
         (ADDITIVE,),
-        blocks=(Block(parameters=tuple(TRUTH)),) if block else (),
+        blocks=(Block(parameters=tuple(names)),) if block else (),
         sampler=Sampler(pilot=0, adaptation="diag", chains=2, tune=150, draws=150, seed=2),
-        engine=Engine(),
     )
-    return individual_likelihood(settings, load("pk_1cmt_oral"), table(rows or records()))
+    return individual_likelihood(settings, load(model), table(records()))
 
 
 def point(space, seed=0, size=0.5):

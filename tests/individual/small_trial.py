@@ -4,6 +4,8 @@
 and censoring are written out once more, subject by subject.
 """
 
+from functools import cache
+
 import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.stats import beta, halfnorm, lognorm, norm
@@ -15,7 +17,6 @@ from pkpd.settings_individual import (
     Block,
     Choice,
     CovariateEffect,
-    Engine,
     IndividualSettings,
     Observation,
 )
@@ -72,14 +73,13 @@ def records():
                 level *= np.exp(0.2 * chance.normal())
                 below = dvid == "pk" and level < LIMIT
                 value = {"DV": LIMIT if below else level, "CENS": int(below)}
-                rows.append(
-                    own | value | {"TIME": at, "EVID": 0, "DVID": dvid, "OCC": occasion}
-                )
+                rows.append(own | value | {"TIME": at, "EVID": 0, "DVID": dvid, "OCC": occasion})
     return rows
 
 
-def likelihood(tolerance=1e-5):
-    """The package's likelihood of the same."""
+@cache
+def likelihood():
+    """The package's likelihood of the same; planned once for all tests."""
     chosen = {
         name: Choice(median=median, sd=0.4, between=0.3 if name in (*BLOCK, "base") else 0.0)
         for name, median in MEDIANS.items()
@@ -99,7 +99,6 @@ def likelihood(tolerance=1e-5):
         ),
         parameters=chosen,
         blocks=(Block(parameters=BLOCK, concentration=2.0),),
-        engine=Engine(tolerance=tolerance),
     )  # fmt: skip
     rows = records()
     columns = {name: [row[name] for row in rows] for name in rows[0]}
@@ -148,7 +147,21 @@ def _own(q, k, occasion):
 
 
 def _log_likelihood(q, k):
-    x, now, total = None, 0.0, 0.0
+    return sum(_row(q, row, x, p) for row, x, p in _course(q, k))
+
+
+def predictions(q):
+    """Concentrations ("pk") and effects ("pd") at the observed rows, in the order of records."""
+    found = {"pk": [], "pd": []}
+    for k in range(len(WEIGHTS)):
+        for row, x, p in _course(q, k):
+            found[row["DVID"]].append(x[0] / p["v"] if row["DVID"] == "pk" else x[1])
+    return {dvid: np.array(values) for dvid, values in found.items()}
+
+
+def _course(q, k):
+    """Each observed row of subject k, with the states and the parameters there."""
+    x, now = None, 0.0
     flow = (0.0, 0.0)  # rate, end
     for row in (each for each in records() if each["ID"] == k + 1):
         p = _own(q, k, row["OCC"])  # governs what ends at this record
@@ -161,8 +174,7 @@ def _log_likelihood(q, k):
         elif row["EVID"] == 1:
             flow = (row["RATE"], now + row["AMT"] / row["RATE"])
         else:
-            total += _row(q, row, x, p)
-    return total
+            yield row, x, p
 
 
 def _advanced(x, begin, end, p, flow):

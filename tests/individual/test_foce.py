@@ -31,9 +31,9 @@ def test_the_objective_of_phenobarbital_is_nonmems(neonates):
 def test_the_first_subjects_objective_and_effects_are_nonmems(neonates):
     objective, effects = phenobarbital.FIRST_SUBJECT
     assert float(neonates.by_subject[0]) == pytest.approx(objective, abs=1e-5)
-    between = [phenobarbital.ESTIMATES[f"{name}_between"] for name in ("cl", "v")]
+    between = np.array([phenobarbital.ESTIMATES[f"{name}_between"] for name in ("cl", "v")])
     # NONMEM prints six figures of effects that it finds to about as many
-    np.testing.assert_allclose(neonates.modes[:, 0] * between, effects, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(neonates.modes[:, 0]) * between, effects, atol=1e-6)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/data/individual")
@@ -56,8 +56,7 @@ def theophylline():
             for t, dv in zip(own["Time"], own["conc"], strict=True)
         ]
     chosen = {
-        name: Choice(median=value, sd=0.5, between=0.5)
-        for name, value in oral_trial.TRUTH.items()
+        name: Choice(median=value, sd=0.5, between=0.5) for name, value in oral_trial.TRUTH.items()
     }
     settings = settings_of("pk_1cmt_oral", chosen, (oral_trial.ADDITIVE,))
     return individual_likelihood(settings, load("pk_1cmt_oral"), table(rows))

@@ -51,6 +51,7 @@ def test_the_walked_mesh_is_within_its_tolerance_of_the_exact_density(small, poi
         assert float(walked(point)) == pytest.approx(small.log_density(point), rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FOLDER.is_dir(), reason="needs shared/data/ox40_reference")
 def test_the_log_density_and_gradient_of_sixty_patients_are_those_of_stan():
     told = json.loads((FOLDER / "log_density.json").read_text())

@@ -62,7 +62,7 @@ def records(subjects=8):
         seen = [(t, d) for t in VISITS for d in (("pk", "easi") if dose else ("easi",))]
         lines += [(t, 0.0, 0, d, 0, 0.0) for t, d in seen]
         if not dose:
-            lines = lines[1:]
+            lines[0] = (0.0, 0.0, 2, "pk", 0, 0.0)  # time runs from the first record
         for line in lines:
             values = (who, *line, 60.0 + 5 * who, 20.0 + 3 * who)
             for name, value in zip(rows, values, strict=True):

@@ -8,6 +8,10 @@ from scipy import stats
 from scipy.special import expit, logit
 from small_joint import STUDY, quick_compile
 
+from pkpd.joint.links import Shared
+from pkpd.model import Parameter
+from pkpd.variation.prior import LogitNormal, LogNormal
+
 POINTS = ("medians", "random")
 MOVED = ("gamma", "ks", "placebo", "kp")
 PLACE = 1
@@ -46,17 +50,13 @@ def test_it_is_the_arms_density_and_the_individuals_at_translated_values(small, 
 
 def _log_prior(prior, x):
     """Normal on the log or logit scale: the two kinds of priors that shared numbers have."""
-    if type(prior).__name__ == "LogNormal":
+    if isinstance(prior, LogNormal):
         return stats.lognorm(prior.sd, scale=prior.median).logpdf(x)
-    assert type(prior).__name__ == "LogitNormal"
+    assert isinstance(prior, LogitNormal)
     return stats.norm(logit(prior.median), prior.sd).logpdf(logit(x)) - np.log(x * (1 - x))
 
 
 def test_a_trial_effect_moves_a_share_on_its_logit():
-    from pkpd.joint.links import Shared
-    from pkpd.model import Parameter
-    from pkpd.variation.prior import LogitNormal, LogNormal
-
     parameter = Parameter("imax", 0.8, "1", "", None, "logit", prior=LogitNormal(0.8, 1.0),
                           per="drug", between_trials=LogNormal(0.2, 0.5))  # fmt: skip
     values = {"imax": np.array([0.3, 0.6]), "imax_trial_sd": 0.5, "imax_study": -1.2}

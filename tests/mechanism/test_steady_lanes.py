@@ -110,7 +110,8 @@ def test_second_derivatives_of_linear_steady_states_are_those_of_the_closed_form
             "central": p["ka"] * x["depot"] - p["k"] * x["central"],
         }
         p = {"k": jnp.full(1, k), "ka": jnp.full(1, ka)}
-        state, _ = steady_linear(rates, ("depot", "central"), r, p, infused=False, smooth="spectrum")
+        states = ("depot", "central")
+        state, _ = steady_linear(rates, states, r, p, infused=False, smooth="spectrum")
         return state[1, 0]
 
     grown = np.exp(k * tau)

@@ -1,4 +1,4 @@
-"""Simulate an individual rocatinlimab-like trial: 270 patients, concentrations, EASI, vIGA, dropout.
+"""Simulate a rocatinlimab-like trial: 270 patients, concentrations, EASI, vIGA, dropout.
 
     python fits/data/trial_simulated/make.py
 
