@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from pkpd.arm_level.collect import fitted_rows
 from pkpd.arm_level.problem import Likelihood, likelihood
@@ -21,7 +20,7 @@ from pkpd.files import replacing
 from pkpd.library import load
 from pkpd.model import Model
 from pkpd.posterior import Posterior
-from pkpd.provenance import file_hash, provenance
+from pkpd.provenance import file_hash
 from pkpd.settings import Settings
 from pkpd.settings_joint import read_arm_settings
 
@@ -177,16 +176,3 @@ def update_card(folder: Path, entries: Mapping[str, Any]) -> None:
     card = {**kept, "draws": draws, **entries}
     with replacing(folder / "card.json") as partial:
         partial.write_text(json.dumps(card, indent=1, default=float) + "\n", "utf-8")
-
-
-def stale(root: Path) -> pd.DataFrame:
-    """Every fit under `root`: whether its results come from today's settings, data and models."""
-    rows = []
-    for path in sorted(root.glob("*/fit.toml")):
-        card = read_card(path.parent)
-        state = "never run"
-        if "hashes" in card:
-            now = provenance(open_fit(path.parent))["hashes"]
-            state = "current" if now == card["hashes"] else "stale"
-        rows.append({"fit": path.parent.name, "state": state, "passed": card.get("passed")})
-    return pd.DataFrame(rows, columns=["fit", "state", "passed"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -237,13 +236,3 @@ def predict(folder: Path, *, progress: Progress) -> pd.DataFrame:
 def _table(table: pd.DataFrame, path: Path) -> None:
     with replacing(path) as partial:
         table.to_csv(partial, index=False)
-
-
-def stale(folder: Path) -> str:
-    """Whether the folder's results come from today's settings, data and model."""
-    path = folder / "card.json"
-    card = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    if "hashes" not in card:
-        return "never run"
-    now = individual_provenance(open_individual(folder))["hashes"]
-    return "current" if now == card["hashes"] else "stale"

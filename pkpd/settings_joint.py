@@ -16,6 +16,8 @@ from pkpd.settings_individual import (
     IndividualSettings,
     Observation,
     Predictions,
+    is_individual,
+    read_individual_settings,
 )
 
 
@@ -70,3 +72,8 @@ def is_joint(path: Path) -> bool:
 def read_arm_settings(path: Path) -> Settings:
     """The settings of a fit to arms, `JointSettings` where individuals are fitted with them."""
     return read_as(path, JointSettings) if is_joint(path) else read_settings(path)
+
+
+def read_any_settings(path: Path) -> Settings | IndividualSettings:
+    """The settings of a fit of any kind; `DataError` lists every fault of the file."""
+    return read_individual_settings(path) if is_individual(path) else read_arm_settings(path)

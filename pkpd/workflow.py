@@ -19,9 +19,9 @@ from pkpd.diagnosis.solver import prove
 from pkpd.diagnosis.summary import summary
 from pkpd.errors import DataError, Fault
 from pkpd.files import replacing
-from pkpd.fit_folder import Checked, open_fit, stale, update_card, write_card
+from pkpd.fit_folder import Checked, open_fit, read_card, update_card, write_card
 from pkpd.fitting import Progress, fitted, sampled_likelihood
-from pkpd.individual_folder import IndividualFit, open_individual
+from pkpd.individual_folder import IndividualFit, individual_provenance, open_individual
 from pkpd.joint_folder import JointFit, joint_hashes, open_joint
 from pkpd.posterior import Posterior, load_posterior
 from pkpd.prediction import anywhere
@@ -89,8 +89,7 @@ def _opened(folder: Path, model: str | None = None) -> tuple[Likelihood, Posteri
     posterior = load_posterior(_draws(folder, model) if model else folder / "draws.nc")
     if model:
         problem = problem.with_model(model)
-    joint = is_joint(folder / "fit.toml")
-    now = joint_hashes(open_joint(folder)) if joint else provenance(problem)["hashes"]
+    now = provenance(problem)["hashes"] if model else _hashes(folder)
     if posterior.provenance["hashes"] != now:
         raise DataError(
             [
@@ -197,6 +196,16 @@ def _contender(
 
 def predict_regimen(folder: Path, asked: Asked, *, level: float, seed: int) -> pd.DataFrame:
     """Predict any regimen from week 0, for a population or a new trial."""
+    if is_individual(folder / "fit.toml"):
+        raise DataError(
+            [
+                Fault(
+                    str(folder),
+                    "a fit of individual records answers the regimens of its fit.toml",
+                    f"Add [[predictions.regimens]] there, then run `pkpd predict {folder}`",
+                )
+            ]
+        )
     likelihood, posterior = _opened(folder)
     draws = posterior.draws(likelihood.settings.predictions.draws)
     return anywhere.predict(likelihood, draws, asked, level=level, seed=seed)
@@ -215,6 +224,27 @@ def run(folder: Path, *, progress: Progress = silent) -> bool:
     predict(folder, progress=progress)
     report(folder)
     return diagnosis.passed
+
+
+def stale(root: Path) -> pd.DataFrame:
+    """Every fit under `root`: whether its results come from today's settings, data and models."""
+    rows = []
+    for path in sorted(root.glob("*/fit.toml")):
+        card = read_card(path.parent)
+        state = "never run"
+        if "hashes" in card:
+            state = "current" if _hashes(path.parent) == card["hashes"] else "stale"
+        rows.append({"fit": path.parent.name, "state": state, "passed": card.get("passed")})
+    return pd.DataFrame(rows, columns=["fit", "state", "passed"])
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Hashes of the settings, data and models that a fit has now."""
+    if is_individual(folder / "fit.toml"):
+        return individual_provenance(open_individual(folder))["hashes"]
+    if is_joint(folder / "fit.toml"):
+        return joint_hashes(open_joint(folder))
+    return provenance(open_fit(folder))["hashes"]
 
 
 def _table(table: pd.DataFrame, path: Path) -> None:

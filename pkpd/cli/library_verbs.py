@@ -12,7 +12,7 @@ from pkpd.cli.printing import rows_of, say, say_json, say_rows
 from pkpd.doctor import examine
 from pkpd.library import load
 from pkpd.library import models as model_files
-from pkpd.settings import read_settings
+from pkpd.settings_joint import read_any_settings
 from pkpd.statement import described, statement
 
 
@@ -48,7 +48,7 @@ def fits(
 
         rows = rows_of(workflow.stale(fits_root()))
     else:
-        found = [(f.name, read_settings(f / "fit.toml")) for f in fit_folders(fits_root())]
+        found = [(f.name, read_any_settings(f / "fit.toml")) for f in fit_folders(fits_root())]
         rows = [{"name": n, "title": s.title, "model": s.model, "data": s.data} for n, s in found]
     if as_json:
         say_json(rows)

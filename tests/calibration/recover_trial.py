@@ -36,7 +36,7 @@ TRUTH = {
     "ka": 0.3, "cl": 0.25, "v1": 3.5, "q": 0.4, "v2": 3.0,
     "e0": 25.0, "kout": 0.08, "imax": 0.75, "ic50": 3.0, "h0": 0.003, "h1": 1.2,
 }  # fmt: skip
-BETWEEN = {"ka": 0.4, "cl": 0.3, "v1": 0.25, "e0": 0.25, "ic50": 0.5}
+BETWEEN = {"cl": 0.3, "v1": 0.25, "e0": 0.25, "ic50": 0.5}
 CORRELATED = 0.5
 """Correlation of the random effects on clearance and central volume."""
 
