@@ -17,7 +17,7 @@ import pytest
 
 from pkpd import workflow
 from pkpd.files import replacing
-from pkpd.fit_folder import read_card, stale, update_card
+from pkpd.fit_folder import read_card, update_card
 from pkpd.posterior import load_posterior
 from pkpd.prediction.asked import Asked
 from pkpd.provenance import provenance
@@ -69,7 +69,7 @@ def test_the_small_copy_is_small(folder):
 
 def test_a_fit_is_never_run_then_current_then_stale(folder):
     def state():
-        return stale(folder.parent).set_index("fit").loc["ox40_extension", "state"]
+        return workflow.stale(folder.parent).set_index("fit").loc["ox40_extension", "state"]
 
     assert state() == "never run"
     (folder / "draws.nc").write_bytes(b"draws")
@@ -141,7 +141,7 @@ def test_progress_is_told_stage_by_stage_up_to_the_end(ran):
 @pytest.mark.slow
 def test_results_are_current_until_the_settings_change(ran):
     folder, passed, _ = ran
-    row = stale(folder.parent).iloc[0]
+    row = workflow.stale(folder.parent).iloc[0]
     assert (row["state"], row["passed"]) == ("current", passed)
 
 

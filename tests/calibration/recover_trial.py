@@ -2,7 +2,7 @@
 
     python tests/calibration/recover_trial.py --patients 300
 
-Three arms (30, 100 and 300 mg on days 0, 30, 60 and 90), visits every ten days to day 180.
+Three arms (30, 100 and 300 mg on days 0, 30, 60 and 90); visits on days 2, 10 and 24 of six months.
 Concentrations follow two compartments with absorption, some below the limit of quantification (M3);
 a score follows them by indirect response I; patients leave with a hazard that grows with the score.
 Simulated with adaptive steps, fitted on the planned mesh; no prior median is the truth.
@@ -30,7 +30,8 @@ from pkpd.model import Model, Parameter
 from pkpd.settings import Sampler
 from pkpd.settings_individual import Block, Choice, Engine, IndividualSettings, Observation
 
-SEED, LLOQ, VISITS, DOSED = 20264, 1.2, np.arange(10.0, 181.0, 10.0), (0.0, 30.0, 60.0, 90.0)
+SEED, LLOQ, DOSED = 20264, 1.8, (0.0, 30.0, 60.0, 90.0)
+VISITS = np.add.outer(30.0 * np.arange(6), (2.0, 10.0, 24.0)).ravel()
 ARMS, GRID, MIDDLE = (30.0, 100.0, 300.0), 2.0, 20.0
 TRUTH = {
     "ka": 0.3, "cl": 0.25, "v1": 3.5, "q": 0.4, "v2": 3.0,
@@ -46,7 +47,7 @@ PRIORS = {  # medians off the truth, SDs of the log (imax: of the logit)
     "e0": (22.0, 0.5), "kout": (0.1, 0.5), "imax": (0.65, 1.0), "ic50": (2.0, 1.0),
     "h0": (0.002, 0.7), "h1": (1.0, 0.5),
 }  # fmt: skip
-SAMPLER = Sampler(chains=2, pilot=0, tune=300, draws=300, target_accept=0.85, adaptation="diag")
+SAMPLER = Sampler(chains=2, pilot=0, tune=400, draws=500, target_accept=0.85, adaptation="diag")
 
 
 def _hazard(score, p):

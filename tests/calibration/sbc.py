@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 KEEP = 99
 """Draws kept of each posterior: ranks run from 0 to 99."""
 
-BINS, LEVEL, SEED = 20, 0.9, 20263
+BINS, LEVEL, SEED = 10, 0.9, 20263
 
 
 class Moving:

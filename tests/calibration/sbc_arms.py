@@ -220,7 +220,7 @@ def main() -> None:
     """Simulate, fit, rank; print how uniform the ranks are."""
     parser = sbc.asked("Simulation-based calibration of an arm-level fit", 100)
     parser.add_argument("--data", choices=("normal", "patients"), default="patients")
-    parser.add_argument("--hold", choices=("truth", "pilot"), default="pilot")
+    parser.add_argument("--hold", choices=("truth", "pilot"), default="truth")
     chosen = parser.parse_args()
     name = f"calibration-arms-{chosen.data}"
     path = chosen.out or sbc.DOCS / f"{name}.csv"
