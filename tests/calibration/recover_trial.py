@@ -30,7 +30,7 @@ from pkpd.model import Model, Parameter
 from pkpd.settings import Sampler
 from pkpd.settings_individual import Block, Choice, Engine, IndividualSettings, Observation
 
-SEED, LLOQ, DOSED = 20264, 1.8, (0.0, 30.0, 60.0, 90.0)
+SEED, LLOQ, DOSED = 20264, 1.5, (0.0, 30.0, 60.0, 90.0)
 VISITS = np.add.outer(30.0 * np.arange(6), (2.0, 10.0, 24.0)).ravel()
 ARMS, GRID, MIDDLE = (30.0, 100.0, 300.0), 2.0, 20.0
 TRUTH = {

@@ -41,6 +41,8 @@ from small_fit import small_likelihood  # noqa: E402
 PATIENTS = 8
 SAMPLER = Sampler(chains=2, pilot=100, tune=120, draws=150, adaptation="diag")
 PROBE, PLACES = 0.05, 6
+CHUNK = 20
+"""Trials simulated at once: patients one by one take much memory."""
 
 
 @dataclass(frozen=True)
@@ -103,18 +105,30 @@ class Arms:
         return frozen.freeze_all(studies, tuple(blocks.Moments(*m) for m in found), values)
 
 
-def patients(made: Arms, draws: dict, sims: int, seed: int) -> list[Data]:
+def patients(made: Arms, draws: dict, seed: int) -> list[Data]:
     """Posted results of patients simulated one by one at each truth."""
-    likelihood, random = made.likelihood, np.random.default_rng(seed)
-    first = {name: value[:sims] for name, value in draws.items()}
-    natural = simulated(likelihood, first, courses(likelihood, first), random,
-                        replicates=sims, reserve=RESERVE)  # fmt: skip
+    count = len(next(iter(draws.values())))
+    found = courses(made.likelihood, draws)
+    sets = []
+    for first in range(0, count, CHUNK):
+        some = slice(first, first + CHUNK)
+        own = tuple(
+            replace(c, ratio=c.ratio[some], stay=c.stay[some], level=c.level[some]) for c in found
+        )
+        values = {name: value[some] for name, value in draws.items()}
+        sets += _some_patients(made.likelihood, values, own, np.random.default_rng([seed, first]))
+    return sets
+
+
+def _some_patients(likelihood: Likelihood, values: dict, found: tuple, random) -> list[Data]:
+    count = len(found[0].ratio)
+    natural = simulated(likelihood, values, found, random, replicates=count, reserve=RESERVE)
     observed, seen = [], []
     for s, part in zip(likelihood.studies, natural, strict=True):
         there = part[:, :, s.columns.index("present") :: len(s.columns)]
         observed.append(np.asarray(on_fitted_scale(s, part)))
         seen.append(np.clip(there, 1 / s.n[:, None], 1.0))
-    return [Data([y[k] for y in observed], [y[k] for y in seen]) for k in range(sims)]
+    return [Data([y[k] for y in observed], [y[k] for y in seen]) for k in range(count)]
 
 
 def normal(made: Arms, flats: np.ndarray, held: tuple, seed: int) -> list[Data]:
@@ -183,7 +197,7 @@ def calibrator(sims: int, seed: int, kind: str, hold: str) -> Callable[[int], di
     draws = prior_draws(space, sims, seed)
     flats = np.array([space.pack({n: v[k] for n, v in draws.items()}) for k in range(sims)])
     middle = made.held(np.asarray(space.medians()), made.posted)
-    sets = patients(made, draws, sims, seed) if kind == "patients" else normal(
+    sets = patients(made, draws, seed) if kind == "patients" else normal(
         made, flats, middle, seed)  # fmt: skip
     beside = sbc.Moving(lambda at, both: made.density(jnp.asarray(at), *both))
     program = pymc_bridge.program(made.likelihood, beside, frame(made, beside, flats, sets, middle))
