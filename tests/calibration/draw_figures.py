@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from pkpd.diagnosis.calibration import Bands, bands, ecdf
 
 INK, GREY, PALE, ORANGE = "#1f2933", "#52606d", "#dde3e9", "#b34700"
-SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "pkpd", "font.size": 9}
+SETTINGS = {"font.size": 9}
 BANDS = 0.95
 
 
@@ -34,7 +34,7 @@ def _panel(axes, limits: Bands, lines: dict[str, np.ndarray]) -> list[str]:
     outside = []
     for name, line in lines.items():
         out = bool(((line < limits.lower) | (line > limits.upper)).any())
-        axes.plot(z, line - z, color=ORANGE if out else INK, lw=1.2 if out else 0.7)
+        axes.plot(z, line - z, color=ORANGE if out else INK, lw=1.2 if out else 0.6)
         outside += [name] * out
     axes.set_xlim(0, 1)
     most = 1.6 * float(np.max(limits.upper - z))
@@ -65,7 +65,7 @@ def panels(path: Path) -> Figure:
 
 def overlaid(paths: dict[str, Path]) -> Figure:
     """All quantities of a file over one another, a panel a file."""
-    figure = Figure(figsize=(7.5, 3.2), layout="constrained")
+    figure = Figure(figsize=(7.0, 2.8), layout="constrained")
     grid = figure.subplots(1, len(paths), sharex=True, sharey=False, squeeze=False)
     for axes, (title, path) in zip(grid.flat, paths.items(), strict=True):
         found = ranks_of(path)
@@ -116,7 +116,7 @@ def main() -> None:
         made["calibration-recovery"] = recovery(docs / "calibration-recovery.csv")
     with matplotlib.rc_context(SETTINGS):
         for name, figure in made.items():
-            figure.savefig(docs / f"{name}.svg", metadata={"Date": None, "Creator": None})
+            figure.savefig(docs / f"{name}.png", dpi=75, metadata={"Software": None})
 
 
 if __name__ == "__main__":
