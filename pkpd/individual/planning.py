@@ -131,7 +131,8 @@ def _rough(solver: Solver, cut: Parts, method: str) -> Callable:
     """(first states, lanes, parameters) -> states after steps, on the mesh to be judged."""
 
     def run(first: Array, wide: Lanes, own: dict) -> Array:
-        return stepped_path(solver.model.rates, solver.model.states, first, wide, own, cut, method)
+        model = solver.model
+        return stepped_path(model.rates, model.states, first, wide, own, cut, method, solver.fed)
 
     return run
 

@@ -19,6 +19,7 @@ from pkpd.individual.design import Design
 from pkpd.individual.steady import steady_levels, steady_records
 from pkpd.mechanism.dosing import dosing_value
 from pkpd.mechanism.lanes import (
+    Fed,
     Lanes,
     Parts,
     lanes,
@@ -76,13 +77,29 @@ class Solver:
 
     def _stepped(self, own: Own, first: Array, wide: Lanes, cut: Parts) -> Float[Array, "T S N"]:
         return stepped_path(
-            self.model.rates, self.model.states, first, wide, own, cut, method=self.method
+            self.model.rates, self.model.states, first, wide, own, cut, self.method, self.fed
         )
 
     @property
     def infused(self) -> bool:
         """Whether any dose takes time."""
         return bool((self.design.schedule.infused >= 0).any())
+
+    @property
+    def fed(self) -> Fed:
+        """Which states doses, infusions and resets reach; a steady state reaches all."""
+        schedule, states = self.design.schedule, self.model.states
+        if (schedule.steady >= 0).any():
+            return Fed(states, states)
+        bolus = (schedule.amount > 0) & (schedule.rate == 0)
+        flows = (schedule.amount > 0) & (schedule.rate != 0)
+        fresh = bool(schedule.fresh.any()) and self.model.initial is not None
+        named = [{states[k] for k in np.unique(schedule.state[which])} for which in (bolus, flows)]
+        return Fed(
+            states if fresh else tuple(sorted(named[0])),
+            tuple(sorted(named[1])),
+            bool((schedule.keep != 1).any()),
+        )
 
     def timelines(self, own: Own) -> Timeline:
         """Every subject's timeline, stacked over subjects."""

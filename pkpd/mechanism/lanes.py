@@ -107,6 +107,19 @@ def parts(counts: np.ndarray, graded: np.ndarray) -> Parts:
     return Parts(step, np.where(square, begin**2, begin), np.where(square, finish**2, finish))
 
 
+@dataclass(frozen=True)
+class Fed:
+    """Which states receive anything, known before any number is: the others need no arrays.
+
+    `at_once` has the states that a step may end with an addition to, `flowing` those infused into,
+    `cleared` whether any record clears what is there.
+    """
+
+    at_once: tuple[str, ...]
+    flowing: tuple[str, ...]
+    cleared: bool = True
+
+
 def stepped_path(
     rates: Callable,
     states: tuple[str, ...],
@@ -115,26 +128,34 @@ def stepped_path(
     p: Named,
     cut: Parts,
     method: str = "rk4",
+    fed: Fed | None = None,
 ) -> Float[Array, "T S N"]:
     """The state after each step of a model that is not linear; `p` holds (K, N), K = 1 or R.
 
-    `method` is one of `METHODS`: "rk4", or "rosenbrock" for stiff models.
+    `method` is one of `METHODS`: "rk4", or "rosenbrock" for stiff models. `fed` None: any state may
+    be given to.
     """
     moved = stepping(rates, states, method)
     fixed, own = _governed(p, line.governs[cut.step])
+    fed = fed or Fed(states, states)
 
     def advance(x: dict[str, Array], piece: tuple) -> tuple[dict, dict]:
         t, h, flow, keep, given, own = piece
         after = moved(x, t, h, flow, {**fixed, **own})
-        after = {name: keep * after[name] + given[name] for name in states}
+        if fed.cleared:
+            after = {name: keep * after[name] for name in states}
+        after |= {name: after[name] + given[name] for name in fed.at_once}
         return after, after
 
-    path = jax.lax.scan(advance, _named(states, initial), (*_pieces(states, line, cut), own))[1]
+    pieces = _pieces(dict(zip(states, range(len(states)), strict=True)), line, cut, fed)
+    path = jax.lax.scan(advance, _named(states, initial), (*pieces, own))[1]
     return jnp.stack([path[name][cut.last] for name in states], axis=1)
 
 
 def stepping(rates: Callable, states: tuple[str, ...], method: str) -> Callable:
     """One part of a step: (state, t, h, flow, p) -> state, all by name, arrays over subjects.
+
+    States that `flow` leaves out are not infused into.
 
     Checkpointed: reverse mode keeps the states at ends of parts and recomputes the stages.
     """
@@ -144,7 +165,8 @@ def stepping(rates: Callable, states: tuple[str, ...], method: str) -> Callable:
     def moved(x: Named, t: Array, h: Array, flow: Named, q: Named) -> dict[str, Array]:
         def slope(t: Array, x: Named, q: Named, u: Named) -> dict[str, Array]:
             found = rates(t, x, q, u)
-            return {name: found[name] + flow[name] for name in states}
+            return {name: found[name] + flow[name] if name in flow else found[name]
+                    for name in states}  # fmt: skip
 
         return scheme(slope, q)(x, t, h)
 
@@ -168,16 +190,16 @@ def _named(states: tuple[str, ...], values: Array) -> dict[str, Array]:
     return dict(zip(states, values, strict=True))
 
 
-def _pieces(states: tuple[str, ...], line: Lanes, cut: Parts) -> tuple:
+def _pieces(place: Mapping[str, int], line: Lanes, cut: Parts, fed: Fed) -> tuple:
     """When each part begins, how long it lasts, its flows, and its jump, none but at the last."""
     at, length = cut.step, line.end - line.start
     last = np.isin(np.arange(at.size), cut.last)[:, None]
     return (
         line.start[at] + cut.begin[:, None] * length[at],
         (cut.finish - cut.begin)[:, None] * length[at],
-        _named(states, line.flow[:, at]),
-        jnp.where(last, line.keep[at], 1.0),
-        _named(states, jnp.where(last, line.given[:, at], 0.0)),
+        {name: line.flow[place[name]][at] for name in fed.flowing},
+        jnp.where(last, line.keep[at], 1.0) if fed.cleared else (),
+        {name: jnp.where(last, line.given[place[name]][at], 0.0) for name in fed.at_once},
     )
 
 

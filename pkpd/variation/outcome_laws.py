@@ -91,12 +91,43 @@ def normal_log_density(z: Array) -> Array:
     return -0.5 * z * z - 0.9189385332046728
 
 
+@jax.custom_jvp
 def normal_log_below(z: Array) -> Array:
     """log P(Z <= z); in the lower tail -z^2 / 2 + log(erfcx(-z / sqrt 2) / 2)."""
-    away = jnp.where(z < 0, -z, z)  # not abs: its slope at 0 is 0
-    scaled = 0.5 * erfcx(away * 0.7071067811865476)
+    away, scaled = _scaled_tail(z)
     upper = jnp.log1p(-scaled * jnp.exp(-0.5 * away * away))
     return jnp.where(z < 0, jnp.log(scaled) - 0.5 * away * away, upper)
+
+
+@jax.custom_jvp
+def normal_mills(z: Array) -> Array:
+    """m = density / P(Z <= z), the slope of `normal_log_below`; m' = -m (z + m).
+
+    Derivatives are our own: the second of `erfcx` in jax 0.12 fails on arrays.
+    """
+    away, scaled = _scaled_tail(z)
+    bell = jnp.exp(-0.5 * away * away)
+    return 0.3989422804014327 * jnp.where(z < 0, 1 / scaled, bell / (1 - scaled * bell))
+
+
+def _scaled_tail(z: Array) -> tuple[Array, Array]:
+    """|z|, and P(Z > |z|) exp(z^2 / 2)."""
+    away = jnp.where(z < 0, -z, z)  # not abs: its slope at 0 is 0
+    return away, 0.5 * erfcx(away * 0.7071067811865476)
+
+
+@normal_log_below.defjvp
+def _below_jvp(z: tuple[Array], tangent: tuple[Array]) -> tuple[Array, Array]:
+    return normal_log_below(*z), normal_mills(*z) * tangent[0]
+
+
+@normal_mills.defjvp
+def _mills_jvp(at: tuple[Array], tangent: tuple[Array]) -> tuple[Array, Array]:
+    (z,), mills = at, normal_mills(*at)
+    tail = z < -1e3  # there z + m is 1 / |z| - 2 / |z|^3 + ..., which a difference would lose
+    far = jnp.where(tail, z, -1.0)
+    more = jnp.where(tail, -(1 - 2 / (far * far)) / far, z + mills)
+    return mills, -mills * more * tangent[0]
 
 
 def student_log_density(z: Array, nu: Array | float) -> Array:

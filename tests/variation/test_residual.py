@@ -250,6 +250,25 @@ def test_normal_tail_is_scipys_however_far():
     np.testing.assert_allclose(slope, np.logspace(2, 12, 20), rtol=1e-3)  # -z + O(1 / z)
 
 
+def test_derivatives_of_the_normal_tail_are_right_to_the_third_order():
+    def bent(z: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Slopes of m by its own equation, m from SciPy."""
+        m = np.exp(-z * z / 2 - special.log_ndtr(z)) / np.sqrt(2 * np.pi)
+        second = -m * (z + m)
+        return m, second, -second * (z + m) - m * (1 + second)
+
+    z = np.linspace(-12.0, 6.0, 37)
+    of = normal_log_below
+    for expected, rtol in zip(bent(z), (1e-12, 1e-9, 1e-6), strict=True):  # each takes differences
+        of = jax.grad(of)
+        np.testing.assert_allclose(jax.vmap(of)(z), expected, rtol=rtol, atol=1e-14)
+    hessian = jax.jit(jax.hessian(lambda z: normal_log_below(z).sum()))(z)  # of an array, compiled
+    np.testing.assert_allclose(np.diag(hessian), bent(z)[1], rtol=1e-8, atol=1e-12)
+    curved = jax.grad(jax.grad(normal_log_below))
+    np.testing.assert_allclose(curved(-1e6), -1.0, rtol=1e-10)
+    np.testing.assert_allclose(curved(-999.999), curved(-1000.001), rtol=1e-8)
+
+
 BELOW = jax.jit(student_log_below)
 
 
