@@ -20,11 +20,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from pkpd.errors import FitError
+from pkpd.individual.clock import aligned
 from pkpd.individual.solve import Solver
 from pkpd.mechanism.lanes import Lanes, Parts, lanes, stepped_path, stepping
 from pkpd.settings_individual import Engine
 
-FLOOR, HOLDS, ROUNDS = 0.01, 10.0, 4
+FLOOR, HOLDS, ROUNDS = 0.01, 10.0, 6
 FINE = {"rk4": 128, "rosenbrock": 32}
 """Pairs of fine parts a step."""
 
@@ -73,7 +74,7 @@ def plan(solver: Solver, points: Sequence[Mapping[str, Array]], engine: Engine) 
 
 
 def compact(solver: Solver) -> Solver:
-    """The same without steps of no length at which nothing happens to any subject.
+    """The same on a common clock, without steps of no length at which nothing happens to anybody.
 
     Records at one time (a concentration and a score) then cost one step. Only where timelines are
     the same whatever the free numbers are.
@@ -81,6 +82,7 @@ def compact(solver: Solver) -> Solver:
     line, schedule = solver.line, solver.design.schedule
     if line is None or (schedule.steady >= 0).any():  # a steady state comes to its record later
         return solver
+    line = aligned(line)
     still = (line.end == line.start) & (line.keep == 1) & (line.given == 0).all(axis=2)
     drop = np.array(still.all(axis=0))
     drop[0] = False  # records before the first step would have nowhere to be read
@@ -106,7 +108,7 @@ def _mesh(
         rough = jax.jit(_rough(solver, cut, method))
         if max(_missed(rough, trial) for trial in trials) <= HOLDS * tolerance:
             return cut
-        aim /= 8
+        aim /= 3
     return None
 
 
