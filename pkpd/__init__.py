@@ -31,7 +31,17 @@ _FROM = {
     "statement": ("statement",),
     "simulation": ("simulate",),
     "posterior": ("Posterior", "load_posterior"),
-    "workflow": ("check", "diagnose", "fit", "predict", "predict_regimen", "report", "run"),
+    "workflow": (
+        "check",
+        "diagnose",
+        "fit",
+        "predict",
+        "predict_regimen",
+        "prior_predictive",
+        "quick",
+        "report",
+        "run",
+    ),
 }
 _HOME = {name: module for module, names in _FROM.items() for name in names}
 

@@ -159,6 +159,7 @@ def write_card(folder: Path, posterior: Posterior, diagnosis: Diagnosis, data: A
             "passed": diagnosis.passed,
             "diagnostics": diagnosis.rows,
             **{key: record[key] for key in ("versions", "hashes", "settings", "seeds", "seconds")},
+            "resumed": record.get("resumed", {}),  # draws of before have none
             "mesh": {"steps": len(record["mesh"]) - 1, "error": record["mesh_error"]},
             "excluded": excluded_rows(data),
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import xarray as xr
 from pkpd.arm_level.held import held_dataset, held_from
 from pkpd.arm_level.planned import planned
 from pkpd.arm_level.problem import Likelihood
+from pkpd.checkpoint import Checkpoint, checkpoint
 from pkpd.fit_folder import Problem
 from pkpd.posterior import Posterior
 from pkpd.provenance import provenance
@@ -23,13 +25,17 @@ THREADS = 2
 """Models prepared side by side: finding a start keeps little more than one core busy."""
 
 
-def fitted(problem: Problem, progress: Progress) -> list[Posterior]:
-    """The posterior of the problem's model, then of each model in `compare`."""
+def fitted(problem: Problem, folder: Path, progress: Progress) -> list[Posterior]:
+    """The posterior of the problem's model, then of each model in `compare`.
+
+    What is done is remembered in `folder`: see `checkpoint`.
+    """
     others = problem.settings.compare
     problems = [problem, *(problem.with_model(name) for name in others)]
     heard = [progress, *(_under(name, progress) for name in others)]
+    kept = [checkpoint(folder, provenance(each)) for each in problems]
     with ThreadPoolExecutor(THREADS) as pool:
-        prepared = list(pool.map(_prepared, problems, heard))
+        prepared = list(pool.map(_prepared, problems, kept, heard))
     return [_sampled(each, tell) for each, tell in zip(prepared, heard, strict=True)]
 
 
@@ -44,26 +50,28 @@ class _Prepared:
     """A problem with a place to sample from, and what its card will say of that."""
 
     problem: Problem
+    kept: Checkpoint
     start: Start
     record: dict[str, Any]
 
 
-def _prepared(problem: Problem, progress: Progress) -> _Prepared:
+def _prepared(problem: Problem, kept: Checkpoint, progress: Progress) -> _Prepared:
     progress("planning the mesh", 0.0)
     began = time.perf_counter()
     likelihood, error = planned(problem.settings, problem.data, problem.disease, problem.pk)
     progress("planning the mesh", 1.0)
     plan = time.perf_counter() - began
-    start = find_mode(likelihood, progress)
+    start = find_mode(likelihood, progress, kept)
     seconds = {"plan mesh": plan, "find start": time.perf_counter() - began - plan}
     mesh = [float(day) for day in likelihood.lanes.mesh]
-    return _Prepared(problem, start, {"seconds": seconds, "mesh": mesh, "mesh_error": error})
+    return _Prepared(problem, kept, start, {"seconds": seconds, "mesh": mesh, "mesh_error": error})
 
 
 def _sampled(prepared: _Prepared, progress: Progress) -> Posterior:
-    drawn = sample(prepared.start, progress)
+    drawn = sample(prepared.start, progress, prepared.kept)
     record = provenance(prepared.problem) | prepared.record
     record["seconds"] = {**prepared.record["seconds"], **drawn.seconds}
+    record["resumed"] = drawn.resumed
     record["reference"] = [float(value) for value in drawn.reference]
     assert drawn.likelihood.frozen is not None
     tree = drawn.tree.copy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from pkpd.errors import DataError, Fault, ModelError
 from pkpd.fit_folder import data_folder
 from pkpd.individual.build import solved, unsolved
 from pkpd.individual.problem import IndividualLikelihood
+from pkpd.individual.start import centring
 from pkpd.library import load, models
 from pkpd.model import Model
 from pkpd.model_units import in_time_unit
@@ -60,6 +62,21 @@ class IndividualFit:
             f"population numbers, {free.size - population} individual effects. "
             f"Next: pkpd run {self.folder}"
         )
+
+
+def centring_told(
+    likelihood: IndividualLikelihood, shrinkage: Mapping[str, float]
+) -> dict[str, dict[str, Any]]:
+    """How each parameter's effects were sampled, and why, as a card has it."""
+    shares = centring(likelihood, shrinkage)
+    return {
+        name: {
+            "choice": "centred" if shares[name] > 0.5 else "non-centred",
+            "share": shares[name],
+            "shrinkage": kept,
+        }
+        for name, kept in shrinkage.items()
+    }
 
 
 def counts(fit: IndividualFit) -> dict[str, int]:

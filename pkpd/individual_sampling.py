@@ -1,81 +1,94 @@
 """From an individual-level likelihood to draws: start, coordinates, chains; taken up after a kill.
 
-What is done is kept beside the draws under a name that holds a hash of all that matters: the start
-(`.partial-HASH-start.npz`). A run killed later begins there, with the same seed and so the same
-draws as one that was never killed.
+What is done is kept beside the draws under names that hold a hash of all that matters: the start,
+and every log-density computed (`checkpoint`). A run killed later goes on there, and its draws are
+those of one that was never killed.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pkpd import pymc_bridge
+from pkpd.checkpoint import Checkpoint
 from pkpd.files import replacing
-from pkpd.individual.coordinates import Coordinates
+from pkpd.individual.em import begin
 from pkpd.individual.problem import IndividualLikelihood
-from pkpd.individual.start import Start, coordinates, find_start
+from pkpd.individual.start import Start
+from pkpd.individual.whitened import Whitened, whitened
 
 Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Draws (DataTree), where they began, and the seconds each stage took."""
+    """Draws (DataTree), where they began, and the seconds each stage took.
+
+    `resumed` counts the log-densities, by stage, that a run killed before had computed.
+    """
 
     tree: Any
     start: Start
-    walked: Coordinates
+    walked: Whitened
     seconds: dict[str, float]
+    resumed: dict[str, int]
 
 
-def draw(likelihood: IndividualLikelihood, kept: Path, progress: Progress) -> Drawn:
-    """Draws of the posterior by NUTS; `kept` is the file that remembers the start."""
+def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress) -> Drawn:
+    """Draws of the posterior by NUTS; `kept` is what runs before have done."""
     began = time.perf_counter()
-    start = _remembered(likelihood, kept) or find_start(likelihood, progress)
-    _remember(start, kept)
+    start = remembered_start(likelihood, kept, progress)
     found = time.perf_counter()
-    walked = coordinates(start)
+    walked = whitened(start)
     progress("compiling the gradient", 0.0)
     space = likelihood.space
-    program = pymc_bridge.walked_program(
-        space, walked.standard, lambda flat: likelihood.by_subject(space.unpack(flat)).sum()
-    )
-    ready = time.perf_counter()
-    chosen = likelihood.settings.sampler
-    tree = pymc_bridge.run_chains(program, chosen, lambda share: progress("sampling", share))
-    seconds = {"find start": found - began, "compile": ready - found}
-    return Drawn(tree, start, walked, seconds | {"sample": time.perf_counter() - ready})
-
-
-def _remember(start: Start, kept: Path) -> None:
-    names = np.array(list(start.shrinkage))
-    with replacing(kept) as partial, partial.open("wb") as file:
-        np.savez(
-            file,
-            population=start.population,
-            covariance=start.covariance,
-            effects=start.effects,
-            variance=start.variance,
-            names=names,
-            shrinkage=np.array([start.shrinkage[name] for name in names]),
-            marginal=start.marginal,
+    with kept.evaluations("sampling") as known:
+        program = pymc_bridge.walked_program(
+            space,
+            walked.standard,
+            lambda flat: likelihood.by_subject(space.unpack(flat)).sum(),
+            known=known,
         )
+        ready = time.perf_counter()
+        chosen = likelihood.settings.sampler
+        tree = pymc_bridge.run_chains(program, chosen, lambda share: progress("sampling", share))
+    seconds = {"find start": found - began, "compile": ready - found}
+    seconds["sample"] = time.perf_counter() - ready
+    return Drawn(tree, start, walked, seconds, {"sampling": known.replayed})
 
 
-def _remembered(likelihood: IndividualLikelihood, kept: Path) -> Start | None:
-    if not kept.is_file():
+def remembered_start(
+    likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress
+) -> Start:
+    """The start that a run before has found, or else found now and kept."""
+    path = kept.path("start.npz")
+    start = _remembered(likelihood, path) or begin(likelihood, progress)
+    _remember(start, path)
+    return start
+
+
+def _remember(start: Start, path: Path) -> None:
+    """Every field of a start but its likelihood."""
+    known = {each.name: getattr(start, each.name) for each in fields(Start)}
+    del known["likelihood"]
+    known["names"] = np.array(list(start.shrinkage))
+    known["shrinkage"] = np.array(list(start.shrinkage.values()))
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, **{name: value for name, value in known.items() if value is not None})
+
+
+def _remembered(likelihood: IndividualLikelihood, path: Path) -> Start | None:
+    if not path.is_file():
         return None
-    with np.load(kept) as found:
-        shrinkage = {
-            str(n): float(s) for n, s in zip(found["names"], found["shrinkage"], strict=True)
-        }
-        return Start(
-            likelihood, found["population"], found["covariance"], found["effects"],
-            found["variance"], shrinkage, float(found["marginal"]),
-        )  # fmt: skip
+    with np.load(path) as found:
+        known = dict(found)
+    names = known.pop("names")
+    shrinkage = {str(n): float(s) for n, s in zip(names, known.pop("shrinkage"), strict=True)}
+    marginal, by = float(known.pop("marginal")), str(known.pop("by"))
+    return Start(likelihood=likelihood, shrinkage=shrinkage, marginal=marginal, by=by, **known)

@@ -6,21 +6,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from pkpd.checkpoint import checkpoint
 from pkpd.diagnosis.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
-from pkpd.diagnosis.individual import goodness, individuals, place, prove_mesh
+from pkpd.diagnosis.individual import individuals, prove_mesh
 from pkpd.diagnosis.summary import summary
-from pkpd.diagnosis.vpc import vpc
 from pkpd.errors import DataError, Fault
 from pkpd.files import replacing
 from pkpd.fit_folder import update_card
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual.solve import finer
-from pkpd.individual.start import centring, population_space
+from pkpd.individual.start import population_space
 from pkpd.individual_folder import (
     IndividualFit,
+    centring_told,
     counts,
     excluded,
     individual_provenance,
@@ -28,8 +28,8 @@ from pkpd.individual_folder import (
 )
 from pkpd.individual_sampling import draw
 from pkpd.posterior import Posterior, load_posterior
+from pkpd.prediction.individual_seen import goodness_table, visual_table
 from pkpd.prediction.new_subjects import new_subjects
-from pkpd.prediction.replicates import again, typical_rows
 from pkpd.provenance import file_hash
 from pkpd.statement import statement
 from pkpd.variation.standard import prior_draws
@@ -45,37 +45,27 @@ TABLES = ("summary.csv", "gof.csv", "vpc.csv", "individuals.csv", "predictions.c
 
 
 def fit(folder: Path, *, progress: Progress) -> Posterior:
-    """Sample the posterior; a run that was killed begins again at the start it had found."""
+    """Sample the posterior; a run that was killed goes on where it was."""
     opened = open_individual(folder)
     record = individual_provenance(opened)
     progress("planning the mesh", 0.0)
     likelihood = opened.likelihood
     progress("planning the mesh", 1.0)
-    remembered = folder / f".partial-{_short(record)}-start.npz"
-    found = draw(likelihood, remembered, progress)
-    shares = centring(likelihood, found.start.shrinkage)
+    kept = checkpoint(folder, record)
+    found = draw(likelihood, kept, progress)
     record |= {
         "seconds": found.seconds,
+        "resumed": found.resumed,
         "laplace_log_marginal": found.start.marginal,
-        "centring": {
-            name: {
-                "choice": "centred" if shares[name] > 0.5 else "non-centred",
-                "share": shares[name],
-                "shrinkage": kept,
-            }
-            for name, kept in found.start.shrinkage.items()
-        },
+        "start_by": found.start.by,
+        "centring": centring_told(likelihood, found.start.shrinkage),
     }
     posterior = Posterior(found.tree, record)
     for name in ("card.json", "report.html", *TABLES):
         (folder / name).unlink(missing_ok=True)
     posterior.save(folder / "draws.nc")
-    remembered.unlink(missing_ok=True)
+    kept.clear()
     return posterior
-
-
-def _short(record: dict) -> str:
-    return "".join(str(value)[:6] for value in record["hashes"].values())
 
 
 def _opened(folder: Path) -> tuple[IndividualFit, Posterior]:
@@ -101,14 +91,20 @@ def diagnose(folder: Path, *, progress: Progress) -> Diagnosis:
     level = settings.predictions.level
     checks = sampling_checks(posterior.tree, settings.demands, settings.sampler.max_treedepth)
     checks += _solver_checks(likelihood, posterior, progress)
-    gof = _goodness(opened, posterior, progress)
+    gof = goodness_table(
+        likelihood, posterior.draws(SEEN), lambda share: progress("predictive check", share)
+    )
     checks.append(coverage_check(float(gof["inside"].mean()), settings.demands, level))
     space = population_space(likelihood)
     table = summary(space, posterior.tree, prior_draws(space, 4000, 1), level=level)
     shrinkage = {n: each["shrinkage"] for n, each in posterior.provenance["centring"].items()}
     _table(table, folder / "summary.csv")
     _table(gof, folder / "gof.csv")
-    _table(_checked_visually(opened, posterior, gof, progress), folder / "vpc.csv")
+    replicates = posterior.draws(settings.predictions.replicates)
+    visual = visual_table(
+        likelihood, replicates, gof, lambda share: progress("visual check", share)
+    )
+    _table(visual, folder / "vpc.csv")
     _table(individuals(likelihood, posterior.draws(SEEN), shrinkage, level=level),
            folder / "individuals.csv")  # fmt: skip
     diagnosis = Diagnosis(tuple(checks))
@@ -129,56 +125,6 @@ def _solver_checks(
     return [solver_check(proof.pareto_k, likelihood.settings.demands, proof.shift)]
 
 
-def _goodness(opened: IndividualFit, posterior: Posterior, progress: Progress) -> pd.DataFrame:
-    likelihood, asked = opened.likelihood, opened.settings.predictions
-    draws = posterior.draws(SEEN)
-    seen = again(
-        likelihood, draws, seed=asked.seed,
-        progress=lambda share: progress("predictive check", share),
-    )  # fmt: skip
-    typical = typical_rows(likelihood, draws)
-    tables = [
-        goodness(likelihood, stream, mean, new, pred, level=asked.level, seed=asked.seed)
-        for stream, mean, new, pred in zip(
-            likelihood.solver.design.streams, seen.expected, seen.simulated, typical, strict=True
-        )
-    ]
-    return pd.concat(tables, ignore_index=True)
-
-
-def _checked_visually(
-    opened: IndividualFit, posterior: Posterior, gof: pd.DataFrame, progress: Progress
-) -> pd.DataFrame:
-    """The VPC of all observations, plain and (where it can be) prediction-corrected."""
-    likelihood, asked = opened.likelihood, opened.settings.predictions
-    seen = again(
-        likelihood, posterior.draws(asked.replicates), seed=asked.seed + 1, new_subjects=True,
-        progress=lambda share: progress("visual check", share),
-    )  # fmt: skip
-    streams = likelihood.solver.design.streams
-    observed = pd.concat([place(likelihood, stream) for stream in streams], ignore_index=True)
-    replicates = np.concatenate(seen.simulated, axis=1)
-    drawn = (observed["outcome"] != "event").to_numpy()  # its times are not drawn by bins
-    observed, replicates, gof = observed[drawn], replicates[:, drawn], gof[drawn]
-    observed = observed.reset_index(drop=True)
-    tables = [vpc(observed, replicates, bins=asked.bins, level=asked.level)]
-    pred = gof["pred"].to_numpy(float)
-    plain = (observed["outcome"] == "continuous").to_numpy() & (pred > 0)
-    if plain.any():
-        some = observed[plain].reset_index(drop=True)
-        tables.append(
-            vpc(
-                some,
-                replicates[:, plain],
-                bins=asked.bins,
-                level=asked.level,
-                corrected=True,
-                pred=pred[plain],
-            )  # fmt: skip
-        )
-    return pd.concat(tables, ignore_index=True)
-
-
 def _write_card(
     opened: IndividualFit, posterior: Posterior, diagnosis: Diagnosis, table: pd.DataFrame
 ) -> None:
@@ -192,8 +138,10 @@ def _write_card(
             "passed": diagnosis.passed,
             "diagnostics": diagnosis.rows,
             **{key: record[key] for key in ("versions", "hashes", "settings", "seeds", "seconds")},
+            "resumed": record.get("resumed", {}),  # draws of before have none
             "centring": record["centring"],
             "laplace_log_marginal": record["laplace_log_marginal"],
+            "start_by": record["start_by"],
             "solver": "closed form" if solver.cut is None else solver.method,
             "mesh": {"steps": 0 if solver.cut is None else int(solver.cut.step.size)},
             "data": counts(opened),

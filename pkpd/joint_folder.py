@@ -9,7 +9,7 @@ from typing import Any
 from pkpd.errors import DataError, Fault, ModelError
 from pkpd.fit_folder import Checked, Problem, open_fit
 from pkpd.individual_folder import IndividualFit, counts, with_settings
-from pkpd.joint.checks import model_faults, settings_faults
+from pkpd.joint.checks import few_patients, model_faults, settings_faults
 from pkpd.joint.links import shared_parameters
 from pkpd.library import load, models
 from pkpd.model import Model
@@ -44,11 +44,13 @@ class JointFit:
 
     def __str__(self) -> str:
         part, found = self.settings.individual, counts(self.individual)
+        warned = few_patients(self.settings)
+        warning = f"Warning: {warned}\n\n" if warned else ""
         return (
             f"{self.individual.data}\n\nWith the arms below are fitted {found['observations']} "
             f"observations of {found['subjects']} subjects of {part.study} on {part.drug}, by "
             f"{part.model}. Shared: {', '.join(self.shared)}.\n\n"
-            f"{Checked(self.folder, self.problem)}"
+            f"{warning}{Checked(self.folder, self.problem)}"
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pkpd import pymc_bridge
+from pkpd.checkpoint import Checkpoint, Evaluations, evaluations
 from pkpd.joint.start import JointStart, learn
 from pkpd.search import Progress
 from pkpd.settings import Sampler
@@ -17,41 +18,55 @@ from pkpd.variation.space import Space
 
 @dataclass(frozen=True)
 class Drawn:
-    """Draws (DataTree), the start they were made from, and the seconds each stage took."""
+    """Draws (DataTree), the start they were made from, and the seconds each stage took.
+
+    `resumed` counts the log-densities, by stage, that a run killed before had computed.
+    """
 
     tree: Any
     start: JointStart
     seconds: dict[str, float]
+    resumed: dict[str, int]
 
 
-def sample(start: JointStart, chosen: Sampler, progress: Progress) -> Drawn:
-    """Draws of the joint posterior by NUTS from a start (`joint.start.find_start`)."""
-    seconds, began = {}, time.perf_counter()
+def sample(
+    start: JointStart, chosen: Sampler, progress: Progress, kept: Checkpoint | None = None
+) -> Drawn:
+    """Draws of the joint posterior by NUTS from a start (`joint.start.find_start`).
+
+    `kept` is what runs before have done; without it nothing is remembered.
+    """
+    seconds, began, resumed = {}, time.perf_counter(), {}
 
     def lap(stage: str) -> None:
         seconds[stage] = time.perf_counter() - began - sum(seconds.values())
 
+    def run(stage: str, chosen: Sampler) -> tuple[Any, int]:
+        progress("compiling the gradient", 0.0)
+        with evaluations(kept, stage) as known:
+            made = _program(start, known)
+            tree = pymc_bridge.run_chains(made, chosen, lambda share: progress(stage, share))
+        return tree, known.replayed if known else 0
+
     if chosen.pilot:
         short = chosen.model_copy(update={"tune": chosen.pilot, "draws": chosen.pilot})
-        pilot = _run(start, short, progress, "pilot run")
+        pilot, resumed["pilot run"] = run("pilot run", short)
         start = learn(start, flat(start.likelihood.space, pilot))
         lap("pilot run")
-    tree = _run(start, chosen, progress, "sampling")
+    tree, resumed["sampling"] = run("sampling", chosen)
     lap("sample")
-    return Drawn(tree, start, seconds)
+    return Drawn(tree, start, seconds, resumed)
 
 
-def _run(start: JointStart, chosen: Sampler, progress: Progress, stage: str) -> Any:
+def _program(start: JointStart, known: Evaluations | None) -> Any:
     likelihood = start.likelihood
 
     def of_individuals(vector: Any) -> Any:
         return likelihood.by_subject(likelihood.space.unpack(vector)).sum()
 
-    progress("compiling the gradient", 0.0)
-    made = pymc_bridge.walked_program(
-        likelihood.space, start.walk.standard, of_individuals, beside=start.call
+    return pymc_bridge.walked_program(
+        likelihood.space, start.walk.standard, of_individuals, beside=start.call, known=known
     )
-    return pymc_bridge.run_chains(made, chosen, lambda share: progress(stage, share))
 
 
 def flat(space: Space, tree: Any) -> np.ndarray:

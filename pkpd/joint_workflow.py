@@ -17,23 +17,27 @@ import xarray as xr
 from pkpd.arm_level.held import held_dataset
 from pkpd.arm_level.planned import planned
 from pkpd.arm_level.problem import Likelihood
+from pkpd.checkpoint import checkpoint
 from pkpd.diagnosis.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
-from pkpd.diagnosis.individual import goodness, prove_mesh
+from pkpd.diagnosis.individual import individuals, prove_mesh
 from pkpd.diagnosis.solver import prove
 from pkpd.diagnosis.summary import summary
 from pkpd.files import replacing
 from pkpd.fit_folder import read_card, update_card, write_card
 from pkpd.individual.solve import finer
-from pkpd.individual.start import centring
+from pkpd.individual_folder import centring_told
+from pkpd.joint.checks import ENOUGH, few_patients
+from pkpd.joint.mesh import with_mesh
 from pkpd.joint.problem import JointLikelihood, joint_likelihood
 from pkpd.joint.start import JointStart, find_start
 from pkpd.joint_folder import JointFit, joint_hashes, open_joint, told
 from pkpd.joint_sampling import sample
 from pkpd.posterior import Posterior
+from pkpd.prediction.individual_seen import goodness_table, visual_table
 from pkpd.prediction.predictive import predictive
-from pkpd.prediction.replicates import again, typical_rows
 from pkpd.provenance import provenance
 from pkpd.reporting.folder import COLUMNS
+from pkpd.reporting.joint import OWN
 from pkpd.variation.standard import prior_draws
 
 Progress = Callable[[str, float], None]
@@ -51,34 +55,32 @@ def fit(folder: Path, *, progress: Progress) -> Posterior:
     likelihood = joined(opened, arms)
     progress("planning the mesh", 1.0)
     plan = time.perf_counter() - began
-    start = find_start(likelihood, progress)
+    origin = {**provenance(problem), "hashes": joint_hashes(opened)}
+    kept = checkpoint(folder, origin)
+    start = find_start(likelihood, progress, kept)
     seconds = {"plan mesh": plan, "find start": time.perf_counter() - began - plan}
-    drawn = sample(start, opened.settings.sampler, progress)
+    drawn = sample(start, opened.settings.sampler, progress, kept)
     record = {
-        **provenance(problem),
-        "hashes": joint_hashes(opened),
+        **origin,
         "mesh": [float(day) for day in arms.lanes.mesh],
         "mesh_error": error,
         "seconds": seconds | drawn.seconds,
+        "resumed": drawn.resumed,
         "reference": [float(value) for value in drawn.start.arms.reference],
-        "centring": _centring(drawn.start),
+        "centring": centring_told(likelihood.individual, drawn.start.shrinkage),
     }
     posterior = _kept(drawn.tree, drawn.start, record)
-    for name in ("card.json", "report.html", "gof.csv", *COLUMNS):
+    for name in ("card.json", "report.html", *OWN, *COLUMNS):
         (folder / name).unlink(missing_ok=True)
     posterior.save(folder / "draws.nc")
+    kept.clear()
     return posterior
 
 
 def joined(opened: JointFit, arms: Likelihood) -> JointLikelihood:
     """The joint likelihood with these arms; plans the individuals' mesh."""
-    part = opened.settings.individual
-    return joint_likelihood(arms, opened.individual.likelihood, drug=part.drug, study=part.study)
-
-
-def _centring(start: JointStart) -> dict[str, dict[str, float]]:
-    shares = centring(start.likelihood.individual, start.shrinkage)
-    return {n: {"share": shares[n], "shrinkage": kept} for n, kept in start.shrinkage.items()}
+    part, bare = opened.settings.individual, opened.individual.bare
+    return with_mesh(joint_likelihood(arms, bare, drug=part.drug, study=part.study))
 
 
 def _kept(tree: Any, start: JointStart, record: dict[str, Any]) -> Posterior:
@@ -92,14 +94,14 @@ def _kept(tree: Any, start: JointStart, record: dict[str, Any]) -> Posterior:
 def diagnose(
     folder: Path, arms: Likelihood, posterior: Posterior, *, progress: Progress
 ) -> Diagnosis:
-    """Check the posterior; writes summary.csv, ppc.csv, gof.csv and the card.
+    """Check the posterior; writes summary.csv, ppc.csv, the individuals' tables and the card.
 
     `arms` is the likelihood that the draws were made under.
     """
     opened = open_joint(folder)
     likelihood, demands = joined(opened, arms), opened.settings.demands
     level = opened.settings.predictions.level
-    seen, gof = _arms_seen(arms, posterior, progress), _goodness(likelihood, posterior, progress)
+    seen, own = _arms_seen(arms, posterior, progress), _own_seen(likelihood, posterior, progress)
     space = likelihood.population
     table = summary(space, posterior.tree, prior_draws(space, 4000, 1), level=level)
     fitted = seen[seen["fitted"].astype(bool)]
@@ -107,16 +109,31 @@ def diagnose(
         (
             *sampling_checks(posterior.tree, demands, opened.settings.sampler.max_treedepth),
             *_solver_checks(likelihood, posterior.draws(PROOF), progress),
+            _patients_check(opened),
             coverage_check(float(fitted["inside"].mean()), demands, level),
-            _of_individuals(coverage_check(float(gof["inside"].mean()), demands, level)),
+            _of_individuals(coverage_check(float(own["gof.csv"]["inside"].mean()), demands, level)),
         )
     )
-    for name, each in {"summary.csv": table, "ppc.csv": seen, "gof.csv": gof}.items():
+    for name, each in {"summary.csv": table, "ppc.csv": seen, **own}.items():
         with replacing(folder / name) as partial:
             each.to_csv(partial, index=False)
     write_card(folder, posterior, diagnosis, arms.data)
-    update_card(folder, {"individual": told(opened), "centring": posterior.provenance["centring"]})
+    update_card(
+        folder,
+        {
+            "kind": "joint",
+            "individual": told(opened),
+            "centring": posterior.provenance["centring"],
+            "time_unit": opened.individual.model.units["time"],
+        },
+    )
     return diagnosis
+
+
+def _patients_check(opened: JointFit) -> Check:
+    """Whether arms have virtual patients enough for spreads between patients to be the data's."""
+    advice, count = few_patients(opened.settings), opened.settings.patients.count
+    return Check("virtual patients an arm", count, f">= {ENOUGH}", not advice, advice)
 
 
 def _of_individuals(check: Check) -> Check:
@@ -156,30 +173,23 @@ def translated_draws(likelihood: JointLikelihood, draws: Draws) -> Draws:
     return {name: np.asarray(value) for name, value in found.items()}
 
 
-def _goodness(
+def _own_seen(
     likelihood: JointLikelihood, posterior: Posterior, progress: Progress
-) -> pd.DataFrame:
-    """gof.csv: the individuals' observations beside their fit."""
-    individual, asked = likelihood.individual, likelihood.arms.settings.predictions
-    own = translated_draws(likelihood, posterior.draws(SEEN))
-    seen = again(
-        individual,
-        own,
-        seed=asked.seed,
-        progress=lambda share: progress("the individuals' predictive check", share),
+) -> dict[str, pd.DataFrame]:
+    """The individuals' tables, by file: as an individual-level fit writes them."""
+    individual = likelihood.individual
+    asked = individual.settings.predictions
+    draws = translated_draws(likelihood, posterior.draws(SEEN))
+    replicates = translated_draws(likelihood, posterior.draws(asked.replicates))
+    gof = goodness_table(
+        individual, draws, lambda share: progress("the individuals' predictive check", share)
     )
-    each = zip(
-        individual.solver.design.streams,
-        seen.expected,
-        seen.simulated,
-        typical_rows(individual, own),
-        strict=True,
+    visual = visual_table(
+        individual, replicates, gof, lambda share: progress("the individuals' visual check", share)
     )
-    tables = [
-        goodness(individual, stream, mean, new, pred, level=asked.level, seed=asked.seed)
-        for stream, mean, new, pred in each
-    ]
-    return pd.concat(tables, ignore_index=True)
+    kept = {n: each["shrinkage"] for n, each in posterior.provenance["centring"].items()}
+    own = individuals(individual, draws, kept, level=asked.level)
+    return {"gof.csv": gof, "vpc.csv": visual, "individuals.csv": own}
 
 
 def stale(folder: Path) -> str:

@@ -28,6 +28,7 @@ from pytensor.link.jax.dispatch.basic import jax_funcify
 
 from pkpd.arm_level.gradient import ValueAndGradient
 from pkpd.arm_level.problem import Likelihood
+from pkpd.checkpoint import Density, Evaluations
 from pkpd.settings import Sampler
 from pkpd.variation import centring, standard
 from pkpd.variation.prior import HalfNormal, LogitNormal, LogNormal, Normal, Partial
@@ -118,12 +119,18 @@ def _unbounded(variable: Variable, z: Any) -> Any:
             return standard.logit_sd(shape) * z
 
 
-def program(likelihood: Likelihood, call: ValueAndGradient, frame: Frame) -> Any:
+def program(
+    likelihood: Likelihood,
+    call: ValueAndGradient,
+    frame: Frame,
+    known: Evaluations | None = None,
+) -> Any:
     """PyMC's model for nutpie, in coordinates u where the posterior is nearly round.
 
     The density of u is PyMC's prior at the centred coordinates c = centre + factor u, with the
     Jacobian from these to standardised ones, plus the likelihood. Chains start at random corners
     u = +-1, where gradients are near 1 in size: nutpie takes its first mass matrix from there.
+    Densities that are `known` are not computed again.
     """
     space = likelihood.space
     prior = _standard_prior(space, pymc_model(space, call))
@@ -152,7 +159,7 @@ def program(likelihood: Likelihood, call: ValueAndGradient, frame: Frame) -> Any
         values = space.unpack(before(u)[0])
         return {name: np.asarray(value) for name, value in values.items()}
 
-    return _for_nutpie(space, density, expand, corner=1.0)
+    return _for_nutpie(space, _remembered(density, space, known), expand, corner=1.0)
 
 
 def walked_program(
@@ -160,12 +167,14 @@ def walked_program(
     place: Callable[[Any], tuple[Any, Any]],
     log_likelihood: Callable[[Any], Any],
     beside: ValueAndGradient | None = None,
+    known: Evaluations | None = None,
 ) -> Any:
     """PyMC's model for nutpie in coordinates u, prior and likelihood one compiled function.
 
     `place` gives the flat standardised coordinates of u and the log of the Jacobian's determinant,
     `log_likelihood` takes the flat natural vector; `beside` is a further log-likelihood of it that
-    is compiled already. Chains start at random corners u = +-1/2.
+    is compiled already. Chains start at random corners u = +-1/2. Densities that are `known` are
+    not computed again.
     """
     prior = _standard_prior(space, pymc_model(space, _unasked))
 
@@ -189,7 +198,11 @@ def walked_program(
         found = natural(u)  # jax sorts names, nutpie wants them in order
         return {name: np.asarray(found[name]) for name in space.names}
 
-    return _for_nutpie(space, density, expand, corner=0.5)
+    return _for_nutpie(space, _remembered(density, space, known), expand, corner=0.5)
+
+
+def _remembered(density: Density, space: Space, known: Evaluations | None) -> Density:
+    return known.of(density, space.size) if known else density
 
 
 def _unasked(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -236,7 +249,7 @@ def run_chains(made: Any, chosen: Sampler, progress: Callable[[float], None]) ->
     def heard(state: list[Any]) -> None:
         progress(min(1.0, sum(chain.finished_draws for chain in state) / total))
 
-    return nutpie.sample(
+    running = nutpie.sample(
         made,
         chains=chosen.chains,
         cores=chosen.chains,
@@ -251,4 +264,10 @@ def run_chains(made: Any, chosen: Sampler, progress: Callable[[float], None]) ->
         save_warmup=False,
         initial_step=0.5,
         mass_matrix_switch_freq=100,
+        blocking=False,
     )
+    try:
+        return running.wait()
+    except BaseException:  # nutpie would take an interrupted run's draws for all
+        running.cancel()
+        raise

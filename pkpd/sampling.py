@@ -10,41 +10,50 @@ import numpy as np
 
 from pkpd import pymc_bridge, search
 from pkpd.arm_level.problem import Likelihood
+from pkpd.checkpoint import Checkpoint, evaluations
 from pkpd.search import Progress, Start
 from pkpd.settings import Sampler
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Draws (DataTree), the seconds each stage took, and where the covariances were held."""
+    """Draws (DataTree), the seconds each stage took, and where the covariances were held.
+
+    `resumed` counts the log-densities, by stage, that a run killed before had computed.
+    """
 
     tree: Any
     seconds: dict[str, float]
     likelihood: Likelihood
     reference: np.ndarray
+    resumed: dict[str, int]
 
 
-def sample(start: Start, progress: Progress) -> Drawn:
-    """Draws of the posterior by NUTS from a start (`search.find_mode`), as the settings ask."""
+def sample(start: Start, progress: Progress, kept: Checkpoint | None = None) -> Drawn:
+    """Draws of the posterior by NUTS from a start (`search.find_mode`), as the settings ask.
+
+    `kept` is what runs before have done; without it nothing is remembered.
+    """
     chosen = start.likelihood.settings.sampler
-    seconds, began = {}, time.perf_counter()
+    seconds, began, resumed = {}, time.perf_counter(), {}
 
     def lap(stage: str) -> None:
         seconds[stage] = time.perf_counter() - began - sum(seconds.values())
 
+    def run(stage: str, chosen: Sampler) -> tuple[Any, int]:
+        with evaluations(kept, stage) as known:
+            made = pymc_bridge.program(start.likelihood, start.call, start.around, known)
+            tree = pymc_bridge.run_chains(made, chosen, lambda share: progress(stage, share))
+        return tree, known.replayed if known else 0
+
     if chosen.pilot:
         short = chosen.model_copy(update={"tune": chosen.pilot, "draws": chosen.pilot})
-        pilot = _run(start, short, progress, "pilot run")
+        pilot, resumed["pilot run"] = run("pilot run", short)
         start = search.learn(start, flat(start.likelihood, pilot))
         lap("pilot run")
-    tree = _run(start, chosen, progress, "sampling")
+    tree, resumed["sampling"] = run("sampling", chosen)
     lap("sample")
-    return Drawn(tree, seconds, start.likelihood, start.reference)
-
-
-def _run(start: Start, chosen: Sampler, progress: Progress, stage: str) -> Any:
-    program = pymc_bridge.program(start.likelihood, start.call, start.around)
-    return pymc_bridge.run_chains(program, chosen, lambda share: progress(stage, share))
+    return Drawn(tree, seconds, start.likelihood, start.reference, resumed)
 
 
 def flat(likelihood: Likelihood, tree: Any) -> np.ndarray:

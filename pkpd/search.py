@@ -20,6 +20,7 @@ from scipy.optimize import minimize
 from pkpd.arm_level.frozen import Frozen, blank
 from pkpd.arm_level.gradient import Held, ValueAndGradient, compiled
 from pkpd.arm_level.problem import Likelihood
+from pkpd.checkpoint import Checkpoint, evaluations
 from pkpd.variation import centring, standard
 from pkpd.variation.standard import Frame
 
@@ -77,10 +78,11 @@ def _objective(likelihood: Likelihood, call: ValueAndGradient) -> Objective:
     return negative
 
 
-def find_mode(likelihood: Likelihood, progress: Progress) -> Start:
+def find_mode(likelihood: Likelihood, progress: Progress, kept: Checkpoint | None = None) -> Start:
     """Hold the covariances, find the mode, hold them there, and so on.
 
     Each round searches in the frame of the round before, where the density is nearly round.
+    `kept` is what runs before have done.
     """
     space, size = likelihood.space, likelihood.space.size
     hold = likelihood.holder()
@@ -94,9 +96,11 @@ def find_mode(likelihood: Likelihood, progress: Progress) -> Start:
     progress("compiling the gradient", 1.0)
     around = Frame(np.zeros(size), np.eye(size))
     for number, most in enumerate(SEARCH):
-        negative = _objective(held, make(held.frozen))
-        mode = _mode(negative, around, most)
-        around = standard.frame(mode, _hessian(negative, mode))
+        with evaluations(kept, f"start {number}") as known:
+            negative = _objective(held, make(held.frozen))
+            negative = known.of(negative, size) if known else negative
+            mode = _mode(negative, around, most)
+            around = standard.frame(mode, _hessian(negative, mode))
         progress("finding a start", (number + 1) / len(SEARCH))
         if number + 1 < len(SEARCH):
             reference = np.asarray(centring.to_natural(space, jnp.asarray(mode)))

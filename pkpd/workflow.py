@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pkpd import individual_workflow, joint_workflow
+from pkpd import individual_workflow, joint_workflow, prior_check, quick_looks
 from pkpd.arm_level.problem import Likelihood
+from pkpd.checkpoint import checkpoint
 from pkpd.diagnosis.arms_left_out import arms_left_out
 from pkpd.diagnosis.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
 from pkpd.diagnosis.solver import prove
@@ -29,7 +30,9 @@ from pkpd.prediction.asked import Asked
 from pkpd.prediction.maintenance import maintenance
 from pkpd.prediction.predictive import predictive
 from pkpd.prediction.verdict import Contender, comparison, sentence
+from pkpd.prior_check import PriorPredictive
 from pkpd.provenance import provenance
+from pkpd.quick_looks import QuickLook
 from pkpd.reporting import report as write_report
 from pkpd.reporting.folder import COLUMNS
 from pkpd.settings import Settings
@@ -43,7 +46,8 @@ PROOF = 200
 LEFT_OUT = 300
 """Draws behind the estimates that leave out an arm."""
 
-__all__ = ["check", "diagnose", "fit", "predict", "predict_regimen", "report", "run", "stale"]
+__all__ = ["check", "diagnose", "fit", "predict", "predict_regimen", "prior_predictive",
+           "quick", "report", "run", "stale"]  # fmt: skip
 
 
 def silent(stage: str, share: float) -> None:
@@ -63,20 +67,41 @@ def check(folder: Path) -> Checked | IndividualFit | JointFit:
 def fit(folder: Path, *, progress: Progress = silent) -> Posterior:
     """Sample the posterior of a fit folder, and of the models it is compared with.
 
-    Once all are there, the results of the run before go: they are of other draws.
+    A run that was killed goes on where it was. Once all are there, the results of the run before
+    go: they are of other draws.
     """
     if is_individual(folder / "fit.toml"):
         return individual_workflow.fit(folder, progress=progress)
     if is_joint(folder / "fit.toml"):
         return joint_workflow.fit(folder, progress=progress)
     problem = open_fit(folder)
-    posterior, *others = fitted(problem, progress)
+    posterior, *others = fitted(problem, folder, progress)
     for model, other in zip(problem.settings.compare, others, strict=True):
         other.save(_draws(folder, model))
     for name in ("card.json", "report.html", *COLUMNS):
         (folder / name).unlink(missing_ok=True)
     posterior.save(folder / "draws.nc")
+    for each in (posterior, *others):
+        checkpoint(folder, each.provenance).clear()
     return posterior
+
+
+def quick(folder: Path, kind: str, *, progress: Progress = silent) -> QuickLook:
+    """A quick look at a fit of individual records, no posterior; writes quick-KIND.csv."""
+    _only_individual(folder, f"quick look {kind}")
+    return quick_looks.quick(folder, kind, progress=progress)
+
+
+def prior_predictive(folder: Path, *, progress: Progress = silent) -> PriorPredictive:
+    """Data sets simulated from the prior of a fit of individual records; writes prior.csv."""
+    _only_individual(folder, "prior predictive check")
+    return prior_check.prior_predictive(folder, progress=progress)
+
+
+def _only_individual(folder: Path, what: str) -> None:
+    if (folder / "fit.toml").is_file() and not is_individual(folder / "fit.toml"):
+        found = f"the {what} is of fits of individual records, and this is none"
+        raise DataError([Fault(str(folder), found, f"Run `pkpd run {folder}`")])
 
 
 def _draws(folder: Path, model: str) -> Path:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     ("errors",),
     ("units",),
-    ("files",),
+    ("files", "checkpoint"),
     ("variation.spread", "variation.prior"),
     ("model", "model_units"),
     ("regimen", "regimen_clauses", "regimen_text"),
@@ -44,7 +44,7 @@ ROOMS = (
     ("fit_folder", "individual_folder", "joint_folder"),
     ("reporting",),
     ("fitting",),
-    ("individual_workflow", "joint_workflow"),
+    ("individual_workflow", "joint_workflow", "quick_looks", "quick_pathfinder", "prior_check"),
     ("workflow",),
     ("doctor",),
     ("cli",),
@@ -54,6 +54,7 @@ KEPT_TO = {
     "pymc": ("pymc_bridge",),
     "pytensor": ("pymc_bridge",),
     "nutpie": ("pymc_bridge",),
+    "blackjax": ("quick_pathfinder",),
     "matplotlib": ("reporting",),
     "typer": ("cli",),
     "rich": ("cli",),
@@ -170,7 +171,8 @@ def test_functions_take_few_parameters(module):
 
 
 def test_every_import_is_of_a_package_that_pyproject_names():
-    named = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = project["dependencies"] + project["optional-dependencies"]["quick"]
     known = (
         {line.split(">")[0].split("[")[0] for line in named} | {"pkpd"} | sys.stdlib_module_names
     )

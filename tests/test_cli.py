@@ -287,3 +287,50 @@ def test_progress_is_a_line_a_tenth_where_no_terminal_is(capsys):
         progress("silent", 0.5)
     lines = capsys.readouterr().err.splitlines()
     assert lines == [f"sampling: {share} %" for share in range(0, 101, 10)]
+
+
+def test_a_quick_look_is_no_fit_and_says_so(pk, workflow, fit_copy):
+    asked = []
+
+    def quick(folder, kind, progress):
+        asked.append((folder.name, kind))
+        return Look("map", "told", pd.DataFrame({"parameter": ["cl"], "lower": [float("nan")]}))
+
+    workflow.quick = quick  # and no workflow.fit: to call it would fail
+    assert "NOT A POSTERIOR" in pk("fit", fit_copy, "--quick", "map").out
+    told = json.loads(pk("fit", fit_copy, "--quick", "laplace", "--json").out)
+    assert asked == [("ox40_extension", "map"), ("ox40_extension", "laplace")]
+    assert told["note"] == "told" and told["rows"] == [{"parameter": "cl", "lower": None}]
+
+
+@dataclass(frozen=True)
+class Look:
+    kind: str
+    told: str
+    table: pd.DataFrame
+
+    def __str__(self):
+        return "QUICK LOOK, NOT A POSTERIOR"
+
+
+@pytest.mark.parametrize("words", [("fit", "--quick", "map"), ("check", "--prior")])
+def test_looks_are_of_individual_records(pk, fit_copy, words):
+    shown = pk(words[0], fit_copy, *words[1:])
+    assert shown.code == 2 and "individual records" in shown.err
+    assert not [*fit_copy.glob("*.csv")]
+
+
+def test_check_tells_the_prior_predictive_when_asked(pk, workflow, fit_copy):
+    class Told:
+        def __init__(self, **told):
+            self.to_dict = lambda: told
+
+        def __str__(self):
+            return str(self.to_dict())
+
+    workflow.check = lambda folder: Told(passed=True)
+    workflow.prior_predictive = lambda folder, progress: Told(inside=7)
+    assert "inside" not in pk("check", fit_copy).out
+    assert "7" in pk("check", fit_copy, "--prior").out
+    told = json.loads(pk("check", fit_copy, "--prior", "--json").out)
+    assert told == {"passed": True, "prior": {"inside": 7}}

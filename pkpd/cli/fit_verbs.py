@@ -6,29 +6,56 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from pkpd.cli.folders import fit_folder
 from pkpd.cli.options import Fit, Json, Quiet
-from pkpd.cli.printing import say, say_json
+from pkpd.cli.printing import rows_of, say, say_json
 from pkpd.cli.progress import shown_progress
 
+Prior = Annotated[
+    bool, typer.Option("--prior", help="Also simulate data sets from the prior: prior.csv.")
+]
+Look = Annotated[
+    str | None,
+    typer.Option(
+        "--quick",
+        metavar="KIND",
+        help="map, laplace or pathfinder: a quick look, not a posterior; writes quick-KIND.csv.",
+    ),
+]
 
-def check(fit: Fit, *, as_json: Json = False) -> None:
+
+def check(fit: Fit, *, prior: Prior = False, quiet: Quiet = False, as_json: Json = False) -> None:
     """Read a fit's settings, models and data, and list every fault."""
     folder = fit_folder(fit)
     from pkpd import workflow
 
     checked = workflow.check(folder)
+    seen = None
+    if prior:
+        with shown_progress(hidden=quiet or as_json) as progress:
+            seen = workflow.prior_predictive(folder, progress=progress)
     if as_json:
-        say_json(checked.to_dict())
-    else:
-        say(checked)
+        say_json({**checked.to_dict(), **({"prior": seen.to_dict()} if seen else {})})
+        return
+    say(checked)
+    if seen:
+        say(f"\n{seen}")
 
 
-def fit(fit: Fit, *, quiet: Quiet = False, as_json: Json = False) -> None:
-    """Draw from the posterior, and keep the draws in the fit's folder."""
+def fit(fit: Fit, *, quick: Look = None, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Draw from the posterior, and keep the draws in the fit's folder.
+
+    A run that was killed goes on where it was.
+    """
     folder = fit_folder(fit)
+    if quick is not None:
+        _quick(folder, quick, quiet=quiet, as_json=as_json)
+        return
     from pkpd import workflow
 
     with shown_progress(hidden=quiet or as_json) as progress:
@@ -37,6 +64,17 @@ def fit(fit: Fit, *, quiet: Quiet = False, as_json: Json = False) -> None:
         say_json({"folder": str(folder), "draws": str(folder / "draws.nc")})
     else:
         say(posterior)
+
+
+def _quick(folder: Path, kind: str, *, quiet: bool, as_json: bool) -> None:
+    from pkpd import workflow
+
+    with shown_progress(hidden=quiet or as_json) as progress:
+        look = workflow.quick(folder, kind, progress=progress)
+    if as_json:
+        say_json({"quick": look.kind, "note": look.told, "rows": rows_of(look.table)})
+    else:
+        say(look)
 
 
 def diagnose(fit: Fit, *, quiet: Quiet = False, as_json: Json = False) -> None:

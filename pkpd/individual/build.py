@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 
 import jax
@@ -68,9 +68,14 @@ def _both[First, Second](first: Callable[[], First], second: Callable[[], Second
     return tuple(found)
 
 
-def solved(bare: IndividualLikelihood) -> IndividualLikelihood:
-    """The same, its timelines fixed where they can be, its mesh planned where one is needed."""
-    points = [bare.own(values) for values in typical_points(bare)]
+def solved(
+    bare: IndividualLikelihood, more: Sequence[Mapping[str, Array]] = ()
+) -> IndividualLikelihood:
+    """The same, its timelines fixed where they can be, its mesh planned where one is needed.
+
+    The mesh must hold at the medians, with random effects drawn, and at `more` values of the space.
+    """
+    points = [bare.own(values) for values in (*typical_points(bare), *more)]
     solver = bare.solver
     _check_doses(bare, points[0])
     if _same_doses(bare.model, solver.design, _drawn_points(bare)):

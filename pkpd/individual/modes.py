@@ -186,7 +186,7 @@ class Effects:
 
         @jax.custom_vjp
         def marginal(population: Named) -> Array:
-            return modes.height - _log_det(modes.curvature) / 2
+            return modes.height - log_det(modes.curvature) / 2
 
         marginal.defvjp(
             lambda population: (marginal(population), population),
@@ -205,7 +205,7 @@ class Effects:
             return jax.tree.map(jnp.add, total, more), None
 
         blank = jax.tree.map(jnp.zeros_like, (population, modes.at))
-        (held, moved), _ = jax.lax.scan(column, blank, _roots(modes.curvature))
+        (held, moved), _ = jax.lax.scan(column, blank, roots(modes.curvature))
         w = _newton(modes.curvature, moved, believed=True)
 
         def rest(population: Named) -> Array:
@@ -223,12 +223,12 @@ class Effects:
         return jax.jvp(along, (z,), (v,))[1]
 
 
-def _log_det(bent: Float[Array, "N E E"]) -> Float[Array, " N"]:
+def log_det(bent: Float[Array, "N E E"]) -> Float[Array, " N"]:
     """log det, not a number where a matrix is not positive definite."""
     return 2 * jnp.log(jnp.diagonal(jnp.linalg.cholesky(bent), axis1=1, axis2=2)).sum(axis=1)
 
 
-def _roots(bent: Float[Array, "N E E"]) -> Float[Array, "E E N"]:
+def roots(bent: Float[Array, "N E E"]) -> Float[Array, "E E N"]:
     """Vectors v_k of each subject, k first, with sum_k v_k v_k' the inverse of its matrix."""
     lower = jnp.linalg.cholesky(bent)
     unit = jnp.broadcast_to(jnp.eye(bent.shape[-1]), bent.shape)

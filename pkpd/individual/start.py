@@ -23,6 +23,7 @@ from pkpd.individual.coordinates import Coordinates
 from pkpd.individual.modes import Effects, Modes, effects_of
 from pkpd.individual.own import TO, between_sd, typical
 from pkpd.individual.problem import IndividualLikelihood
+from pkpd.individual.whitening import population_space
 from pkpd.variation import standard
 from pkpd.variation.space import Space
 
@@ -42,7 +43,9 @@ Progress = Callable[[str, float], None]
 class Start:
     """The marginal mode (flat, standardised), its covariance, the effects' modes and curvatures.
 
-    `shrinkage` by parameter; `marginal` is the Laplace log-likelihood at the mode.
+    `shrinkage` by parameter; `marginal` is the Laplace log-likelihood at the mode. `curvature` of
+    each subject's effects there, and `drift`, the derivative of their modes with respect to the
+    population, are what `whitened` is made of. `by` says how the mode was sought.
     """
 
     likelihood: IndividualLikelihood
@@ -52,6 +55,9 @@ class Start:
     variance: Float[np.ndarray, "E N"]
     shrinkage: Mapping[str, float]
     marginal: float
+    curvature: Float[np.ndarray, "N E E"] | None = None
+    drift: Float[np.ndarray, "E N P"] | None = None
+    by: str = "laplace"
 
     def values(self) -> dict[str, Array]:
         """Natural values of everything at the mode."""
@@ -62,12 +68,6 @@ class Start:
             **effects_of(self.likelihood).values(jnp.asarray(self.effects)),
         }
         return {name: jnp.asarray(value) for name, value in both.items()}
-
-
-def population_space(likelihood: IndividualLikelihood) -> Space:
-    """The space of the population's numbers alone, which stand first."""
-    space = likelihood.space
-    return Space(tuple(v for v in space.variables if v.dim is None), space.coords)
 
 
 def find_start(likelihood: IndividualLikelihood, progress: Progress) -> Start:
@@ -93,13 +93,13 @@ def find_start(likelihood: IndividualLikelihood, progress: Progress) -> Start:
             "The likelihood is no number at the prior medians. Check the priors' medians against "
             "the data (volumes, rates), with `pkpd simulate` at those values."
         )
-    covariance = _covariance(negative, found.x)
+    covariance, drift = _around(negative, state, found.x)
     (_, modes), _ = objective(jnp.asarray(found.x), state["modes"])
-    variance = _variance(modes)
+    variance = variance_of(modes)
     progress("finding a start", 1.0)
     return Start(
         likelihood, found.x, covariance, np.asarray(modes.at), variance,
-        _shrinkage(effects, variance), -float(found.fun),
+        shrinkage_of(effects, variance), -float(found.fun), np.asarray(modes.curvature), drift,
     )  # fmt: skip
 
 
@@ -115,22 +115,43 @@ def _compiled(effects: Effects, space: Space) -> Callable:
     return jax.jit(density)
 
 
+def _around(
+    negative: Callable, state: Mapping, at: np.ndarray
+) -> tuple[Float[np.ndarray, "P P"], Float[np.ndarray, "E N P"]]:
+    """The population's covariance, and how the effects' modes move with it."""
+
+    def both(z: np.ndarray) -> np.ndarray:
+        return np.concatenate([negative(z)[1], np.ravel(state["modes"])])
+
+    rows = _differences(both, at)
+    drift = rows[:, at.size :].reshape(at.size, *state["modes"].shape)
+    return inverse_of(rows[:, : at.size]), np.nan_to_num(np.moveaxis(drift, 0, 2))
+
+
 def _covariance(negative: Callable, at: np.ndarray) -> Float[np.ndarray, "P P"]:
-    """Inverse of the Hessian by central differences; curvatures held within 0.3 and 1e6."""
+    """The inverse of the Hessian of `negative`, which gives a value and a slope."""
+    return inverse_of(_differences(lambda z: negative(z)[1], at))
+
+
+def _differences(of: Callable, at: np.ndarray) -> np.ndarray:
+    """Central differences of a vector, a row for each coordinate."""
     steps = PROBE * np.eye(at.size)
-    rows = [(negative(at + s)[1] - negative(at - s)[1]) / (2 * PROBE) for s in steps]
-    hessian = (np.array(rows) + np.array(rows).T) / 2
-    values, vectors = np.linalg.eigh(hessian)
+    return np.array([(of(at + s) - of(at - s)) / (2 * PROBE) for s in steps])
+
+
+def inverse_of(rows: np.ndarray) -> Float[np.ndarray, "P P"]:
+    """Inverse of a Hessian; curvatures held within 0.3 and 1e6."""
+    values, vectors = np.linalg.eigh((rows + rows.T) / 2)
     return vectors / np.clip(values, 0.3, 1e6) @ vectors.T
 
 
-def _variance(modes: Modes) -> Float[np.ndarray, "E N"]:
+def variance_of(modes: Modes) -> Float[np.ndarray, "E N"]:
     """Posterior variance of each effect about its mode, population held."""
     variance = np.asarray(jnp.diagonal(jnp.linalg.inv(modes.curvature), axis1=1, axis2=2).T)
     return np.clip(np.nan_to_num(variance, nan=1.0), 1e-4, 1.0)
 
 
-def _shrinkage(effects: Effects, variance: np.ndarray) -> dict[str, float]:
+def shrinkage_of(effects: Effects, variance: np.ndarray) -> dict[str, float]:
     """Mean posterior variance of each parameter's effects, 1 where data say nothing."""
     return {
         name.removesuffix("_eta"): float(variance[k].mean()) for k, name in enumerate(effects.names)
@@ -172,11 +193,12 @@ def centring(likelihood: IndividualLikelihood, shrinkage: Mapping[str, float]) -
     return found
 
 
-def _flat_effects(likelihood: IndividualLikelihood, values: Mapping) -> np.ndarray:
+def flat_effects(likelihood: IndividualLikelihood, values: Mapping) -> np.ndarray:
+    """The effects among named values as they lie in the flat vector."""
     names = [v.name for v in likelihood.space.variables if v.dim is not None]
     return np.concatenate([np.zeros(0), *(np.asarray(values[name]) for name in names)])
 
 
 def _spread(likelihood: IndividualLikelihood, start: Start) -> np.ndarray:
     sd = effects_of(likelihood).values(jnp.sqrt(jnp.asarray(start.variance)))
-    return _flat_effects(likelihood, sd)
+    return flat_effects(likelihood, sd)

@@ -8,7 +8,22 @@ from collections.abc import Iterator
 from pkpd.data.arms import ArmData
 from pkpd.errors import Fault
 from pkpd.model import Model
+from pkpd.settings import Settings
 from pkpd.settings_joint import JointSettings
+
+ENOUGH = 64
+"""Virtual patients an arm from which spreads between patients mixed; see `docs/likelihood.md`."""
+
+
+def few_patients(settings: Settings) -> str:
+    """What to do about arms of fewer virtual patients than `ENOUGH`; empty where they have them."""
+    count = settings.patients.count
+    if count >= ENOUGH:
+        return ""
+    return (
+        f"Set patients.count = {ENOUGH} or more: with {count} virtual patients an arm, spreads "
+        "between patients may have modes that are the points' and not the data's."
+    )
 
 
 def settings_faults(

@@ -105,18 +105,23 @@ def individuals_part(found: Marginal) -> Part:
     """The individuals' marginal log-likelihood.
 
     It remembers each q's answer, so that moves of numbers that are the arms' alone cost nothing,
-    and the modes found last, to begin from.
+    and the modes found last, to begin from; where nothing is found from there, from none.
     """
     known: dict[bytes, tuple[float, np.ndarray]] = {}
     last = {"modes": found.blank}
 
+    def asked(q: np.ndarray) -> tuple[float, np.ndarray]:
+        for begin in (last["modes"], found.blank):
+            (value, modes), slope = found.laplace(jnp.asarray(q), begin)
+            if np.isfinite(value) and np.isfinite(slope).all():
+                last["modes"] = modes.at
+                break
+        return float(value), np.asarray(slope)
+
     def at(c: np.ndarray) -> tuple[float, np.ndarray]:
         q = np.asarray(found.place(c))
         if q.tobytes() not in known:
-            (value, modes), slope = found.laplace(jnp.asarray(q), last["modes"])
-            if np.isfinite(value):
-                last["modes"] = modes.at
-            known[q.tobytes()] = float(value), np.asarray(slope)
+            known[q.tobytes()] = asked(q)
         value, slope = known[q.tobytes()]
         return value, np.asarray(found.pull(c, slope))
 

@@ -21,6 +21,7 @@ from jaxtyping import Float
 from scipy.optimize import minimize
 
 from pkpd import search
+from pkpd.checkpoint import Checkpoint
 from pkpd.errors import FitError
 from pkpd.individual import start as individual_start
 from pkpd.individual.modes import effects_of
@@ -39,6 +40,12 @@ SEARCH = (120, 60)
 
 BACK = (1.0, 0.75, 0.5, 0.25, 0.0)
 """Shares of the way from the prior medians to the arms' mode where the search may begin."""
+
+
+ADVICE = (
+    "Check the priors of [individual.parameters] and of the disease model against the data, with "
+    "`pkpd simulate`."
+)
 
 
 @dataclass(frozen=True)
@@ -61,9 +68,15 @@ class JointStart:
         return of_longer(self.arms.call, self.likelihood.arms.space.size)(flat)
 
 
-def find_start(likelihood: JointLikelihood, progress: Progress) -> JointStart:
-    """Hold the covariances, find the joint mode, hold them there, and find it again."""
-    arms = search.find_mode(likelihood.arms, progress)
+def find_start(
+    likelihood: JointLikelihood, progress: Progress, kept: Checkpoint | None = None
+) -> JointStart:
+    """Where sampling begins; `kept` is what runs before have done for the arms' start."""
+    return joint_start(likelihood, search.find_mode(likelihood.arms, progress, kept), progress)
+
+
+def joint_start(likelihood: JointLikelihood, arms: search.Start, progress: Progress) -> JointStart:
+    """From the arms' start: find the joint mode, hold the covariances there, find it again."""
     likelihood = replace(likelihood, arms=arms.likelihood)
     found = marginal(likelihood)
     individuals = individuals_part(found)
@@ -105,9 +118,15 @@ def learn(start: JointStart, draws: Float[np.ndarray, "draws size"]) -> JointSta
 
 
 def hessian(part: Part, at: np.ndarray) -> Float[np.ndarray, "P P"]:
-    """Minus the Hessian of a part of the log-density, by central differences of its gradient."""
+    """Minus the Hessian of a part of the log-density, by central differences of its gradient.
+
+    Flat in a coordinate beside which the part is no number.
+    """
     steps = PROBE * np.eye(at.size)
-    return np.array([(part(at - s)[1] - part(at + s)[1]) / (2 * PROBE) for s in steps])
+    found = np.array([(part(at - s)[1] - part(at + s)[1]) / (2 * PROBE) for s in steps])
+    lost = ~np.isfinite(found).all(axis=1)
+    found[lost], found[:, lost] = 0.0, 0.0
+    return found
 
 
 def _wider(around: Frame, size: int) -> Frame:
@@ -146,6 +165,8 @@ def _mode(own: Part, individuals: Part, around: Frame, most: int) -> np.ndarray:
         method="L-BFGS-B",
         options={"maxfun": most, "maxcor": 30, "ftol": 1e-9},
     )
+    if not met:
+        raise FitError("No point of the search for the joint mode has a density. " + ADVICE)
     return min(met, key=lambda pair: pair[0])[1]
 
 
@@ -158,10 +179,7 @@ def _begin(individuals: Part, centre: np.ndarray) -> np.ndarray:
         value, slope = individuals(share * centre)
         if np.isfinite(value) and np.isfinite(slope).all():
             return share * centre
-    raise FitError(
-        "The individuals' likelihood is no number at the prior medians. Check the priors of "
-        "[individual.parameters] and of the disease model against the data, with `pkpd simulate`."
-    )
+    raise FitError("The individuals' likelihood is no number at the prior medians. " + ADVICE)
 
 
 def _walk(

@@ -66,6 +66,7 @@ def contents(fit: FitFolder) -> dict:
         "compare_blocks": compare_blocks(fit.compare),
         "diagnostics": diagnostics_table(diagnostics) if diagnostics else None,
         "provenance": provenance_tables(card),
+        "individual": None,
     }
 
 

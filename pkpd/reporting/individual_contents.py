@@ -62,9 +62,21 @@ def of_tables(fit: IndividualFolder) -> dict:
     unit, summary = str(fit.card.get("time_unit") or ""), fit.summary
     published = fit.card.get("published") or []
     return {
+        **of_data(fit),
         "estimates": estimates_table(summary, published) if len(summary) else None,
         "predicted": predicted_blocks(fit.predictions, unit),
         "predictions": predictions_table(fit.predictions, unit) if len(fit.predictions) else None,
+        "prior_figure": Markup(prior_figure(summary, name="prior")),
+        "prior_words": bands(summary),
+        "prior_sentence": prior_sentence(summary),
+        "parameters": parameter_table(summary) if len(summary) else None,
+    }
+
+
+def of_data(fit: IndividualFolder) -> dict:
+    """Give back the checks against the data: quantiles, subjects one by one, residuals."""
+    unit = str(fit.card.get("time_unit") or "")
+    return {
         "vpcs": vpc_blocks(fit.vpc, unit),
         "vpc_coverage": vpc_table(fit.vpc) if len(fit.vpc) else None,
         "fits": fit_blocks(fit.gof, unit),
@@ -73,10 +85,6 @@ def of_tables(fit: IndividualFolder) -> dict:
         "subjects": subjects_table(fit.individuals) if len(fit.individuals) else None,
         "gofs": gof_blocks(fit.gof, unit),
         "gof_table": gof_table(fit.gof) if len(fit.gof) else None,
-        "prior_figure": Markup(prior_figure(summary, name="prior")),
-        "prior_words": bands(summary),
-        "prior_sentence": prior_sentence(summary),
-        "parameters": parameter_table(summary) if len(summary) else None,
     }
 
 

@@ -10,21 +10,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pkpd.errors import DataError, Fault
-from pkpd.reporting import contents, individual_contents
+from pkpd.reporting import contents, individual_contents, joint
 from pkpd.reporting.folder import FitFolder, read_card, read_folder
 from pkpd.reporting.individual_folder import IndividualFolder, read_individual
 
 HERE = Path(__file__).parent
-ARMS, INDIVIDUAL = "arms", "individual"
+ARMS, INDIVIDUAL, JOINT = "arms", "individual", "joint"
 
 
 def report(folder: Path) -> Path:
     """Write `report.html` into the fit folder and give back its path.
 
-    The card's `kind` picks the page: that of arm-level results (`arms`, or no kind stated) or that
-    of individual records (`individual`). Reads only the folder's files. The page is written under
-    another name and renamed, so that a half-written page is never found. Raises `DataError` without
-    a `card.json`, and for a kind that has no page.
+    The card's `kind` picks the page: that of arm-level results (`arms`, or no kind stated), that of
+    individual records (`individual`) or that of both (`joint`). Reads only the folder's files. The
+    page is written under another name and renamed, so that a half-written page is never found.
+    Raises `DataError` without a `card.json`, and for a kind that has no page.
     """
     folder = Path(folder)
     return write(html_of(folder), folder / "report.html")
@@ -37,7 +37,9 @@ def html_of(folder: Path) -> str:
         return page(read_folder(folder))
     if kind == INDIVIDUAL:
         return individual_page(read_individual(folder))
-    remedy = f"Kinds known: {ARMS}, {INDIVIDUAL}. Run the fit again with this version."
+    if kind == JOINT:
+        return joint_page(read_folder(folder), read_individual(folder))
+    remedy = f"Kinds known: {ARMS}, {INDIVIDUAL}, {JOINT}. Run the fit again with this version."
     raise DataError([Fault(str(folder / "card.json"), f"kind '{kind}' has no page", remedy)])
 
 
@@ -63,6 +65,11 @@ def page(fit: FitFolder) -> str:
 def individual_page(fit: IndividualFolder) -> str:
     """Give back the page of an individual-level fit as text."""
     return rendered("individual.html.j2", individual_contents.contents(fit))
+
+
+def joint_page(arms: FitFolder, own: IndividualFolder) -> str:
+    """Give back the page of a joint fit as text: that of its arms, with its individuals."""
+    return rendered("page.html.j2", joint.contents(arms, own))
 
 
 def rendered(template: str, values: dict) -> str:

@@ -21,6 +21,7 @@ import sbc
 from scipy.stats import binom
 
 import pkpd
+from pkpd.checkpoint import Checkpoint
 from pkpd.compose import compose
 from pkpd.data.events import read_events
 from pkpd.individual.build import individual_likelihood
@@ -169,7 +170,7 @@ def recovered(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, float], dict
     """Truth beside posterior for every population number, how the chains fared, and seconds."""
     likelihood = individual_likelihood(settings(), model(), read_events(table).table)
     with tempfile.TemporaryDirectory() as folder:
-        found = draw(likelihood, Path(folder) / "start.npz", lambda stage, share: None)
+        found = draw(likelihood, Checkpoint(Path(folder), "trial"), lambda stage, share: None)
     truth = true_values()
     names = [v.name for v in likelihood.space.variables if v.dim is None]
     assert sorted(names) == sorted(truth)

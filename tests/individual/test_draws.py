@@ -4,13 +4,14 @@ import numpy as np
 import oral_trial
 import pytest
 
+from pkpd.checkpoint import Checkpoint
 from pkpd.individual_sampling import draw
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     made = oral_trial.likelihood(effects=("cl", "v"))
-    kept = tmp_path_factory.mktemp("fit") / ".partial-start.npz"
+    kept = Checkpoint(tmp_path_factory.mktemp("fit"), "trial")
     told = []
     found = draw(made, kept, lambda stage, share: told.append((stage, share)))
     return made, kept, told, found
@@ -43,7 +44,9 @@ def test_chains_agree(drawn):
 @pytest.mark.slow
 def test_the_start_is_remembered_and_not_sought_again(drawn):
     made, kept, told, found = drawn
-    assert kept.is_file()
+    assert kept.path("start.npz").is_file()
+    for each in kept.folder.glob(".partial-trial-sampling-*"):
+        each.unlink()  # so that the draws are made again
     assert {stage for stage, _ in told} == {
         "finding a start", "compiling the gradient", "sampling"
     }  # fmt: skip
@@ -51,6 +54,7 @@ def test_the_start_is_remembered_and_not_sought_again(drawn):
     second = draw(made, kept, lambda stage, share: again.append(stage))
     assert "finding a start" not in again
     np.testing.assert_array_equal(second.start.population, found.start.population)
+    assert found.resumed == second.resumed == {"sampling": 0}
     # the same start and seed give the same draws
     for name in ("ka", "cl_eta"):
         np.testing.assert_array_equal(second.tree["posterior"][name], found.tree["posterior"][name])

@@ -72,11 +72,17 @@ def records(subjects=8):
 
 
 @cache
+def unplanned():
+    """The individual likelihood of records not yet seen, without a mesh."""
+    return unsolved(settings(), library.load(MODEL), read_events(records()).table, "fit.toml")
+
+
+@cache
 def blank():
-    """The individual likelihood of records not yet seen, on a mesh of steps up to 3.5 days."""
-    bare = unsolved(settings(), library.load(MODEL), read_events(records()).table, "fit.toml")
+    """The same on steps up to 1.75 days: sound up to rates of 1.6 a day."""
+    bare = unplanned()
     line = bare.solver.timelines(bare.own(bare.space.unpack(bare.space.medians())))
-    counts = np.maximum(1, np.ceil(np.asarray((line.end - line.start).max(axis=0)) / 3.5))
+    counts = np.maximum(1, np.ceil(np.asarray((line.end - line.start).max(axis=0)) / 1.75))
     cut = parts(counts.astype(int), np.zeros(counts.size, bool))
     return replace(bare, solver=replace(bare.solver, line=line, cut=cut))
 
@@ -100,12 +106,17 @@ def individual():
     return replace(made, solver=replace(made.solver, design=design))
 
 
-@cache
-def joint(count=8):
-    """Both together; of the arms those of STREAM-AD Part 1 alone."""
+def two_arms(count):
+    """Settings, data and models of the arms of STREAM-AD Part 1 alone, so many patients each."""
     fitted, data, disease, pk = whole_fit(count)
     some = some_of(data)
     arms = tuple(arm for arm in some.arms if arm.study == ARMS_OF)
-    some = replace(some, arms=arms, rows=some.rows[some.rows.study == ARMS_OF])
-    arm_level = likelihood(fitted, some, disease, pk, 7.0)
+    rows = some.rows[some.rows.study == ARMS_OF]
+    return fitted, replace(some, arms=arms, rows=rows), disease, pk
+
+
+@cache
+def joint(count=8):
+    """Both together."""
+    arm_level = likelihood(*two_arms(count), 7.0)
     return joint_likelihood(arm_level, individual(), drug=DRUG, study=STUDY)

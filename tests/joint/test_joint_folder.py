@@ -43,6 +43,12 @@ def test_check_counts_both_levels_and_names_what_they_share(folder):
     assert str(workflow.check(folder)).endswith(f"Next: pkpd run {folder}")
 
 
+def test_arms_of_few_virtual_patients_are_warned_of(folder):
+    assert "Warning: Set patients.count = 64 or more: with 8 virtual" in str(workflow.check(folder))
+    change(folder, "count = 8", "count = 64")
+    assert "Warning" not in str(workflow.check(folder))
+
+
 def test_every_fault_of_the_table_is_told_at_once(folder):
     change(folder, 'drug = "amlitelimab"\nmodel = "aml', 'drug = "amlitelimabb"\nmodel = "aml')
     change(folder, f'study = "{STUDY}"', 'study = "STREAM-AD-1"')
@@ -115,11 +121,19 @@ def test_a_run_leaves_the_arms_tables_and_the_individuals_beside_them(folder):
     assert card["individual"]["subjects"] == 8 and card["individual"]["shared"] == SHARED
     checks = [row["check"] for row in card["diagnostics"]]
     assert sum(check.startswith("individuals: ") for check in checks) == 2 and card["sentence"]
+    few = next(row for row in card["diagnostics"] if row["check"] == "virtual patients an arm")
+    assert few["value"] == 8 and not few["passed"] and not card["passed"]
     assert {"cl", "ec50", "gamma", "ks", "placebo"} <= set(card["centring"])
     gof = pd.read_csv(folder / "gof.csv")
     assert len(gof) == 56 and set(gof["output"]) == {"concentration", "easi"}
+    visual = pd.read_csv(folder / "vpc.csv")
+    assert set(visual["output"]) == {"concentration", "easi"} and visual["corrected"].any()
+    own = pd.read_csv(folder / "individuals.csv")
+    assert own["subject"].nunique() == 8 and {"cl", "gamma", "ks"} <= set(own["parameter"])
     summary = pd.read_csv(folder / "summary.csv")["parameter"].tolist()
     assert "ks_study" in summary and not any("_eta" in name for name in summary)
     for name in ("ppc.csv", "predictions.csv", "decisions.csv"):
         assert np.isfinite(pd.read_csv(folder / name).select_dtypes("number").to_numpy()).any()
-    assert (folder / "report.html").is_file()
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert card["kind"] == "joint" and f"Individuals: {STUDY} on amlitelimab" in page
+    assert "is absent or empty" not in page.replace("compare.csv is absent or empty", "")

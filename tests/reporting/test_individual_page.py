@@ -377,8 +377,8 @@ def test_observations_at_one_time_alone_can_be_drawn():
 
 
 def test_a_card_of_an_unknown_kind_is_refused_in_words(tmp_path):
-    (tmp_path / "card.json").write_text('{"kind": "joint"}')
-    with pytest.raises(DataError, match=r"kind 'joint' has no page.*Kinds known: arms, indiv"):
+    (tmp_path / "card.json").write_text('{"kind": "network"}')
+    with pytest.raises(DataError, match=r"kind 'network' has no page.*Kinds known: arms, indiv"):
         report(tmp_path)
 
 

@@ -1,0 +1,60 @@
+"""Individuals held against their fit: the tables gof.csv and vpc.csv of a likelihood and draws.
+
+Draws are of the individual level's numbers, by name; level, seeds, replicates and bins are those of
+the likelihood's own settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from pkpd.diagnosis.individual import goodness, place
+from pkpd.diagnosis.vpc import vpc
+from pkpd.individual.problem import IndividualLikelihood
+from pkpd.prediction.replicates import again, typical_rows
+
+Draws = dict[str, np.ndarray]
+Heard = Callable[[float], None]
+
+
+def goodness_table(likelihood: IndividualLikelihood, draws: Draws, heard: Heard) -> pd.DataFrame:
+    """gof.csv: every observed row beside its fit; new observations of the same subjects."""
+    asked = likelihood.settings.predictions
+    seen = again(likelihood, draws, seed=asked.seed, progress=heard)
+    typical = typical_rows(likelihood, draws)
+    tables = [
+        goodness(likelihood, stream, mean, new, pred, level=asked.level, seed=asked.seed)
+        for stream, mean, new, pred in zip(
+            likelihood.solver.design.streams, seen.expected, seen.simulated, typical, strict=True
+        )
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def visual_table(
+    likelihood: IndividualLikelihood, draws: Draws, gof: pd.DataFrame, heard: Heard
+) -> pd.DataFrame:
+    """vpc.csv of new subjects, a replicate a draw: plain and, where it can be, corrected.
+
+    `gof` is `goodness_table`'s, whose typical predictions correct.
+    """
+    asked = likelihood.settings.predictions
+    seen = again(likelihood, draws, seed=asked.seed + 1, new_subjects=True, progress=heard)
+    streams = likelihood.solver.design.streams
+    observed = pd.concat([place(likelihood, stream) for stream in streams], ignore_index=True)
+    replicates = np.concatenate(seen.simulated, axis=1)
+    drawn = (observed["outcome"] != "event").to_numpy()  # its times are not drawn by bins
+    observed, replicates = observed[drawn].reset_index(drop=True), replicates[:, drawn]
+    tables = [vpc(observed, replicates, bins=asked.bins, level=asked.level)]
+    pred = gof["pred"].to_numpy(float)[drawn]
+    plain = (observed["outcome"] == "continuous").to_numpy() & (pred > 0)
+    if plain.any():
+        some, copies = observed[plain].reset_index(drop=True), replicates[:, plain]
+        corrected = vpc(
+            some, copies, bins=asked.bins, level=asked.level, corrected=True, pred=pred[plain]
+        )
+        tables.append(corrected)
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,203 @@
+"""Quick looks at an individual-level fit: a mode, a Gaussian about it, or Pathfinder; no posterior.
+
+The mode is that of the marginal posterior: random effects are integrated by Laplace's approximation
+(`individual.modes`), for the joint mode of population and effects collapses. It is sought in
+standardised, unbounded coordinates z (log, logit or the number itself over its prior's SD), where
+no SD can run off to zero; a mode depends on coordinates, and this one is told on the natural scale.
+Laplace's Gaussian has the inverse Hessian there as its covariance. Each z is a number of its own,
+monotone in the natural value, so its quantiles are exact. Pathfinder: `quick_pathfinder`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy.optimize import minimize
+from scipy.special import ndtri
+
+from pkpd.checkpoint import checkpoint
+from pkpd.errors import DataError, Fault, FitError
+from pkpd.files import replacing
+from pkpd.individual.marginal import Objective, negative_log_marginal
+from pkpd.individual.problem import IndividualLikelihood
+from pkpd.individual.start import population_space
+from pkpd.individual_folder import IndividualFit, individual_provenance, open_individual
+from pkpd.individual_sampling import remembered_start
+from pkpd.variation import standard
+
+KINDS = ("map", "laplace", "pathfinder")
+COLUMNS = ("parameter", "estimate", "lower", "upper", "level", "kind", "unit")
+
+MOST, ROUNDS = 500, 20
+"""Evaluations of the first search at most, and Newton's steps after it."""
+
+PROBE = 0.01
+"""Step of the differences that give the Hessian."""
+
+NEAR = 1e-3
+"""How far, in posterior SDs, Newton says that the mode may still be."""
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class QuickLook:
+    """The table of `quick-KIND.csv`, where it was written, and what must be said with it."""
+
+    kind: str
+    table: pd.DataFrame
+    path: Path
+    told: str
+
+    def __str__(self) -> str:
+        head = f"QUICK LOOK ({self.kind}), NOT A POSTERIOR"
+        table = self.table.to_string(index=False, na_rep="", float_format="{:.4g}".format)
+        written = f"Written: {self.path}. For a posterior: pkpd run {self.path.parent}"
+        return "\n\n".join([head, table, f"{self.told}\n{written}"])
+
+
+@dataclass(frozen=True)
+class Mode:
+    """The marginal mode (flat, standardised), its covariance, and the log-density there."""
+
+    at: Float[np.ndarray, " P"]
+    covariance: Float[np.ndarray, "P P"]
+    log_density: float
+
+
+def quick(folder: Path, kind: str, *, progress: Progress) -> QuickLook:
+    """A quick look at a fit; writes `quick-KIND.csv` and touches no result of a run."""
+    _checked(kind)
+    opened = open_individual(folder)
+    progress("planning the mesh", 0.0)
+    likelihood = opened.likelihood
+    progress("planning the mesh", 1.0)
+    level = likelihood.settings.predictions.level
+    if kind == "pathfinder":
+        table, told = _pathfinder(opened, level, progress)
+    else:
+        table, told = _at_mode(likelihood, kind, level, progress)
+    path = folder / f"quick-{kind}.csv"
+    with replacing(path) as partial:
+        table.to_csv(partial, index=False)
+    return QuickLook(kind, table, path, told)
+
+
+def _checked(kind: str) -> None:
+    """Nothing, if this kind of look is known and its package is there."""
+    if kind not in KINDS:
+        known = ", ".join(KINDS)
+        raise DataError([Fault("--quick", f"no quick look '{kind}'", f"Choose one of {known}")])
+    if kind == "pathfinder" and importlib.util.find_spec("blackjax") is None:
+        remedy = "Run: pip install 'pkpd-ox40[quick]'"
+        raise DataError([Fault("--quick pathfinder", "blackjax is not installed", remedy)])
+
+
+def _at_mode(
+    likelihood: IndividualLikelihood, kind: str, level: float, progress: Progress
+) -> tuple[pd.DataFrame, str]:
+    mode = marginal_mode(likelihood, progress)
+    z = mode.at[None]
+    if kind == "laplace":
+        sd = np.sqrt(np.diag(mode.covariance))
+        z = mode.at + ndtri([[0.5], [(1 - level) / 2], [(1 + level) / 2]]) * sd
+    space = population_space(likelihood)
+    values = np.array([np.asarray(standard.to_natural(space, jnp.asarray(each))) for each in z])
+    told = f"Mode of the marginal posterior, log-density {mode.log_density:.6g}. "
+    if kind == "map":
+        return table_of(likelihood, values[0], None, "mode", level), told + "It has no interval."
+    table = table_of(likelihood, values[0], values[1:], "laplace eti", level)
+    return table, told + "Intervals are of the Gaussian about it."
+
+
+def table_of(
+    likelihood: IndividualLikelihood,
+    estimate: Float[np.ndarray, " P"],
+    bounds: Float[np.ndarray, "2 P"] | None,
+    kind: str,
+    level: float,
+) -> pd.DataFrame:
+    """The table of a look at the population's numbers, natural values in the space's order."""
+    variables = population_space(likelihood).variables
+    ends = np.full((2, len(variables)), np.nan) if bounds is None else bounds
+    rows = {
+        "parameter": [v.name for v in variables],
+        "estimate": estimate,
+        "lower": ends[0],
+        "upper": ends[1],
+        "level": np.nan if bounds is None else level,
+        "kind": kind,
+        "unit": [v.unit for v in variables],
+    }
+    return pd.DataFrame(rows)[list(COLUMNS)]
+
+
+def marginal_mode(likelihood: IndividualLikelihood, progress: Progress) -> Mode:
+    """The mode from the prior medians, by L-BFGS and then Newton; `FitError` where it is none."""
+    negative = _objective(likelihood, progress)
+    size = population_space(likelihood).size
+    found = minimize(negative, np.zeros(size), jac=True, method="L-BFGS-B",
+                     options={"maxfun": MOST, "ftol": 1e-12, "gtol": 1e-5})  # fmt: skip
+    at, value = found.x, float(found.fun)
+    for _ in range(ROUNDS):
+        hessian, slope = _hessian(negative, at), negative(at)[1]
+        if np.linalg.eigvalsh(hessian).min() <= 0:
+            break
+        step = -np.linalg.solve(hessian, slope)
+        if -slope @ step < NEAR**2:
+            progress("finding the mode", 1.0)
+            return Mode(at, np.linalg.inv(hessian), -value)
+        at, value = _shortened(negative, at, value, step)
+    raise FitError(
+        "No mode of the marginal posterior was found from the prior medians: the density still "
+        "rises, or is no number there. Check the priors' medians against the data with "
+        "`pkpd simulate`, or draw from the posterior with `pkpd fit`."
+    )
+
+
+def _objective(likelihood: IndividualLikelihood, progress: Progress) -> Objective:
+    count = itertools.count(1)
+    return negative_log_marginal(
+        likelihood, lambda: progress("finding the mode", min(0.9, next(count) / MOST))
+    )
+
+
+def _hessian(negative: Objective, at: np.ndarray) -> Float[np.ndarray, "P P"]:
+    """By central differences of the gradient."""
+    steps = PROBE * np.eye(at.size)
+    rows = np.array([(negative(at + s)[1] - negative(at - s)[1]) / (2 * PROBE) for s in steps])
+    return (rows + rows.T) / 2
+
+
+def _shortened(
+    negative: Objective, at: np.ndarray, value: float, step: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """The end of the longest step of 1, 1/2, 1/4 .. that does not lead uphill."""
+    for _ in range(12):
+        there = negative(at + step)[0]
+        if there <= value:
+            return at + step, there
+        step = step / 2
+    return at, value
+
+
+def _pathfinder(
+    opened: IndividualFit, level: float, progress: Progress
+) -> tuple[pd.DataFrame, str]:
+    likelihood = opened.likelihood
+    kept = checkpoint(opened.folder, individual_provenance(opened))
+    start = remembered_start(likelihood, kept, progress)
+    pathfinder = importlib.import_module("pkpd.quick_pathfinder")  # brings blackjax, an extra
+    found = pathfinder.pathfinder(start, progress)
+    bounds = found.interval(level)
+    table = table_of(likelihood, found.median, bounds, "pathfinder eti", level)
+    return table, found.told
