@@ -80,7 +80,7 @@ def calibrator(sims: int, seed: int) -> Callable[[int], dict[str, float]]:
 
     def one(k: int) -> dict[str, float]:
         y = [jnp.asarray(each) for each in data[k]]
-        tree, _ = walker.draws(y, SAMPLER.model_copy(update={"seed": seed + k}))
+        tree = walker.draws(y, SAMPLER.model_copy(update={"seed": seed + k}))
         given = sbc.ranked(
             truths[k], tree, space.names, lambda values: float(walker.log_likelihood(values, y))
         )

@@ -17,9 +17,10 @@ from scipy.optimize import minimize
 
 from pkpd import pymc_bridge
 from pkpd.individual import start as starts
-from pkpd.individual.coordinates import Coordinates
 from pkpd.individual.modes import effects_of
 from pkpd.individual.problem import IndividualLikelihood
+from pkpd.individual.whitened import Whitened, whitened
+from pkpd.individual.whitening import Whitening
 from pkpd.settings import Sampler
 from pkpd.variation import standard
 
@@ -86,28 +87,30 @@ class Walker:
         """As `individual.start.find_start`, by the shared program."""
         effects = effects_of(self.likelihood)
         space = starts.population_space(self.likelihood)
-        state = {"at": jnp.zeros((effects.rows, self.likelihood.solver.design.count))}
+        state = {"modes": jnp.zeros((effects.rows, self.likelihood.solver.design.count))}
 
         def negative(z: np.ndarray) -> tuple[float, np.ndarray]:
-            (value, modes), slope = self.marginal(jnp.asarray(z), state["at"], y)
+            (value, modes), slope = self.marginal(jnp.asarray(z), state["modes"], y)
             if not np.isfinite(value) or not np.isfinite(slope).all():
                 return 1e10, np.zeros_like(z)
-            state["at"], state["modes"] = modes.at, modes
+            state["modes"], state["found"] = modes.at, modes
             return -float(value), -np.asarray(slope)
 
         found = minimize(negative, np.zeros(space.size), jac=True, method="L-BFGS-B",
                          options={"maxfun": starts.MOST, "ftol": 1e-10, "gtol": 1e-4})  # fmt: skip
-        covariance = starts._covariance(negative, found.x)
+        covariance, drift = starts._around(negative, state, found.x)
         negative(found.x)
-        variance = starts._variance(state["modes"])
+        modes = state["found"]
+        variance = starts.variance_of(modes)
         return starts.Start(
-            self.likelihood, found.x, covariance, np.asarray(state["at"]), variance,
-            starts._shrinkage(effects, variance), -float(found.fun),
+            self.likelihood, found.x, covariance, np.asarray(modes.at), variance,
+            starts.shrinkage_of(effects, variance), -float(found.fun),
+            np.asarray(modes.curvature), drift,
         )  # fmt: skip
 
     def draws(self, y: list, sampler: Sampler):
-        """Draws of the posterior given these observations, and the shares of centring."""
-        found = starts.coordinates(self.start(y))
+        """Draws of the posterior given these observations."""
+        found = whitened(self.start(y))
         frame, space = _arrays(found), self.likelihood.space
 
         def density(u, **_):
@@ -119,15 +122,19 @@ class Walker:
             return {name: np.asarray(values[name]) for name in space.names}
 
         program = pymc_bridge._for_nutpie(space, density, expand, corner=0.5)
-        return pymc_bridge.run_chains(program, sampler, lambda share: None), frame[0]
+        return pymc_bridge.run_chains(program, sampler, lambda share: None)
 
 
-def _arrays(found: Coordinates) -> tuple:
-    """(shares, centres and SDs by parameter, centre, factor, scale); share 0 where not centred."""
-    varying = [each.name for each in found.likelihood.made if each.between is not None]
-    centred = {name: found.centred.get(name, (0.0, 0.0, 1.0)) for name in varying}
-    return centred, jnp.asarray(found.centre), jnp.asarray(found.factor), jnp.asarray(found.scale)
+def _arrays(found: Whitened) -> tuple:
+    """All numbers of the coordinates: what is another from data set to data set."""
+    made = found.whitening
+    parts = (found.centre, found.factor, made.bend, made.pull, made.origin, made.drift)
+    return tuple(jnp.asarray(part) for part in parts)
 
 
-def _coordinates(likelihood: IndividualLikelihood, frame: tuple) -> Coordinates:
-    return Coordinates(likelihood, *frame)
+def _coordinates(likelihood: IndividualLikelihood, frame: tuple) -> Whitened:
+    centre, factor, *parts = frame
+    effects = effects_of(likelihood)
+    numbers = jnp.arange(effects.rows * likelihood.solver.design.count).reshape(effects.rows, -1)
+    cells = starts.flat_effects(likelihood, effects.values(numbers)).astype(int)
+    return Whitened(likelihood, centre, factor, Whitening(effects, cells, *parts))

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pkpd.checkpoint import Checkpoint
 from pkpd.data.events import read_events
 from pkpd.diagnosis.checks import sampling_checks
 from pkpd.individual.problem import IndividualLikelihood
@@ -28,7 +29,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "data" / "individual"
 DEMANDS = Demands(rhat=1.03, ess_bulk=100, ess_tail=100)
 """Enough for a median: its Monte Carlo error is then about an eighth of the posterior's SD."""
 
-SHORT = Sampler(chains=2, pilot=0, tune=300, draws=400, target_accept=0.9, adaptation="diag")
+SHORT = Sampler(chains=2, pilot=0, tune=300, draws=600, target_accept=0.9, adaptation="diag")
 Draws = Mapping[str, np.ndarray]
 
 
@@ -86,7 +87,7 @@ def fitted(reference: Reference) -> Fitted:
     began = time.process_time()
     likelihood = reference.likelihood()
     with TemporaryDirectory() as folder:
-        found = draw(likelihood, Path(folder) / "start.npz", lambda stage, share: None)
+        found = draw(likelihood, Checkpoint(Path(folder), "reference"), lambda stage, share: None)
     draws = Posterior(found.tree, {}).draws()
     return Fitted(reference, likelihood, found.tree, draws, time.process_time() - began)
 

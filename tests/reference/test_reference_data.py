@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import acop_fit
+import jax.numpy as jnp
 import nimotuzumab_fit
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ import platcov_fit
 import pytest
 import remifentanil_fit
 from published import events, of_r
+from scipy.stats import norm
+from two_stage import fitted, subjects
 
 import pkpd
 
@@ -67,7 +70,37 @@ def test_acop_concentrations_lie_about_the_truth_with_an_error_of_20_percent():
     made = acop_fit.records()
     found = pkpd.simulate("pk_2cmt_mm", made, parameters=acop_fit.truth().reset_index())
     ratio = made.loc[made["EVID"] == 0, "DV"].to_numpy() / found["concentration"].to_numpy()
-    # Three standard errors: 1.25 x 0.2 / sqrt(2280) of the median, 0.2 / sqrt(4560) of the SD. The
+    # Three standard errors: 1.25 x 0.2 / sqrt(6960) of the median, 0.2 / sqrt(13920) of the SD. The
     # SD is that of the logarithm, whose second-order difference is left room.
-    assert np.median(ratio) == pytest.approx(1.0, abs=0.016)
+    assert counted(made) == (120, 960, 6960)
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.009)
     assert np.log(ratio).std() == pytest.approx(0.2, abs=0.012)
+
+
+def test_remifentanil_ordered_by_rates_is_the_three_compartment_model_at_the_same_numbers():
+    likelihood = remifentanil_fit.likelihood()
+    space = likelihood.space
+    effect = np.repeat([v.dim is not None for v in space.variables],
+                       [v.size for v in space.variables])  # fmt: skip
+    values = space.unpack(jnp.where(effect, 0.3, space.medians()))
+    own = {name: np.asarray(each)[0] for name, each in likelihood.own(values).items()}
+    assert (own["q3"] / own["v3"] < own["q2"] / own["v2"]).all()
+    made = remifentanil_fit.records()
+    chosen = pd.DataFrame({"ID": made["ID"].unique(), **own}).drop(columns="slower")
+    level = pkpd.simulate("pk_3cmt_iv", made, parameters=chosen)["concentration"].to_numpy()
+    seen = made.loc[made["EVID"] == 0, "DV"].to_numpy(float)
+    density = norm.logpdf(seen, level, float(values["concentration_proportional"]) * level).sum()
+    found = np.asarray(likelihood.by_subject(values)).sum()
+    assert found == pytest.approx(density, rel=1e-9)
+
+
+def test_remifentanil_deep_compartment_of_subjects_fitted_alone_is_nearer_eleveld_than_minto():
+    alone = pd.DataFrame([fitted([each]) for each in subjects(remifentanil_fit.records())])
+    assert len(alone) == 65 and not (alone["q3"] / alone["v3"] > alone["q2"] / alone["v2"]).any()
+    middle = alone.median()
+    # Minto 1997: Q3 0.065 L/min, V3 6.54 L; Eleveld 2017: 0.124 and 5.03, pooled with other data.
+    assert abs(np.log(middle["q3"] / 0.124)) < abs(np.log(middle["q3"] / 0.065))
+    assert abs(np.log(middle["v3"] / 5.03)) < abs(np.log(middle["v3"] / 6.54))
+    # What is well known agrees with Minto by this way too.
+    assert middle["cl"] == pytest.approx(2.46, rel=0.1)
+    assert middle["v2"] == pytest.approx(9.01, rel=0.15)
