@@ -65,9 +65,17 @@ class IndividualFit:
 
 
 def centring_told(
-    likelihood: IndividualLikelihood, shrinkage: Mapping[str, float]
+    likelihood: IndividualLikelihood, shrinkage: Mapping[str, float], *, by_subject: bool
 ) -> dict[str, dict[str, Any]]:
-    """How each parameter's effects were sampled, and why, as a card has it."""
+    """How each parameter's effects were sampled, and why, as a card has it.
+
+    `by_subject`: each subject's as far as its own data know them, `share` their mean (`whitening`).
+    """
+    if by_subject:
+        return {
+            name: {"choice": "by subject", "share": 1 - kept, "shrinkage": kept}
+            for name, kept in shrinkage.items()
+        }
     shares = centring(likelihood, shrinkage)
     return {
         name: {

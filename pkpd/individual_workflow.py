@@ -58,7 +58,7 @@ def fit(folder: Path, *, progress: Progress) -> Posterior:
         "resumed": found.resumed,
         "laplace_log_marginal": found.start.marginal,
         "start_by": found.start.by,
-        "centring": centring_told(likelihood, found.start.shrinkage),
+        "centring": centring_told(likelihood, found.start.shrinkage, by_subject=True),
     }
     posterior = Posterior(found.tree, record)
     for name in ("card.json", "report.html", *TABLES):
