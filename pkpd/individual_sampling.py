@@ -19,6 +19,7 @@ from pkpd import pymc_bridge
 from pkpd.checkpoint import Checkpoint
 from pkpd.files import replacing
 from pkpd.individual.em import begin
+from pkpd.individual.kept_mesh import replanned
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual.start import Start
 from pkpd.individual.whitened import Whitened, whitened
@@ -41,9 +42,13 @@ class Drawn:
 
 
 def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress) -> Drawn:
-    """Draws of the posterior by NUTS; `kept` is what runs before have done."""
+    """Draws of the posterior by NUTS; `kept` is what runs before have done.
+
+    `start.likelihood` of what is given back is the likelihood sampled, on a mesh planned again.
+    """
     began = time.perf_counter()
-    start = remembered_start(likelihood, kept, progress)
+    start = replanned(remembered_start(likelihood, kept, progress))
+    likelihood = start.likelihood
     found = time.perf_counter()
     walked = whitened(start)
     progress("compiling the gradient", 0.0)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import xarray as xr
 
 from pkpd.checkpoint import checkpoint
 from pkpd.diagnosis.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
@@ -15,6 +17,7 @@ from pkpd.diagnosis.summary import summary
 from pkpd.errors import DataError, Fault
 from pkpd.files import replacing
 from pkpd.fit_folder import update_card
+from pkpd.individual.kept_mesh import mesh_dataset, on_mesh
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual.solve import finer
 from pkpd.individual.start import population_space
@@ -26,7 +29,7 @@ from pkpd.individual_folder import (
     individual_provenance,
     open_individual,
 )
-from pkpd.individual_sampling import draw
+from pkpd.individual_sampling import Drawn, draw
 from pkpd.posterior import Posterior, load_posterior
 from pkpd.prediction.individual_seen import goodness_table, visual_table
 from pkpd.prediction.new_subjects import new_subjects
@@ -60,12 +63,27 @@ def fit(folder: Path, *, progress: Progress) -> Posterior:
         "start_by": found.start.by,
         "centring": centring_told(likelihood, found.start.shrinkage, by_subject=True),
     }
-    posterior = Posterior(found.tree, record)
+    posterior = Posterior(_with_mesh(found), record)
     for name in ("card.json", "report.html", *TABLES):
         (folder / name).unlink(missing_ok=True)
     posterior.save(folder / "draws.nc")
     kept.clear()
     return posterior
+
+
+def _with_mesh(found: Drawn) -> Any:
+    """The draws, the mesh they were made on beside them."""
+    tree, mesh = found.tree.copy(), mesh_dataset(found.start.likelihood)
+    if mesh is not None:
+        tree["mesh"] = xr.DataTree(mesh)
+    return tree
+
+
+def _sampled(opened: IndividualFit, posterior: Posterior) -> IndividualLikelihood:
+    """The likelihood that was sampled, on its mesh."""
+    if "mesh" not in posterior.tree.children:
+        return opened.likelihood
+    return on_mesh(opened.likelihood, posterior.tree["mesh"].to_dataset())
 
 
 def _opened(folder: Path) -> tuple[IndividualFit, Posterior]:
@@ -87,7 +105,7 @@ def _opened(folder: Path) -> tuple[IndividualFit, Posterior]:
 def diagnose(folder: Path, *, progress: Progress) -> Diagnosis:
     """Check the posterior; writes summary.csv, gof.csv, vpc.csv, individuals.csv and the card."""
     opened, posterior = _opened(folder)
-    likelihood, settings = opened.likelihood, opened.settings
+    likelihood, settings = _sampled(opened, posterior), opened.settings
     level = settings.predictions.level
     checks = sampling_checks(posterior.tree, settings.demands, settings.sampler.max_treedepth)
     checks += _solver_checks(likelihood, posterior, progress)
@@ -109,6 +127,7 @@ def diagnose(folder: Path, *, progress: Progress) -> Diagnosis:
            folder / "individuals.csv")  # fmt: skip
     diagnosis = Diagnosis(tuple(checks))
     _write_card(opened, posterior, diagnosis, table)
+    update_card(folder, {"replicates_lost": visual.attrs["lost"]})
     return diagnosis
 
 
@@ -128,7 +147,7 @@ def _solver_checks(
 def _write_card(
     opened: IndividualFit, posterior: Posterior, diagnosis: Diagnosis, table: pd.DataFrame
 ) -> None:
-    record, solver = posterior.provenance, opened.likelihood.solver
+    record, solver = posterior.provenance, _sampled(opened, posterior).solver
     update_card(
         opened.folder,
         {

@@ -16,7 +16,7 @@ from pkpd.errors import FitError
 from pkpd.files import replacing
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual_folder import open_individual
-from pkpd.prediction.replicates import Seen, again
+from pkpd.prediction.replicates import Seen, again, finite
 from pkpd.variation.standard import prior_draws
 
 Progress = Callable[[str, float], None]
@@ -78,24 +78,16 @@ def foreseen(likelihood: IndividualLikelihood, path: Path, progress: Progress) -
     draws = prior_draws(likelihood.space, asked.replicates, asked.seed)
     seen = again(likelihood, draws, seed=asked.seed,
                  progress=lambda share: progress("simulating from the prior", share))  # fmt: skip
-    seen, lost = _finite(seen)
-    inside, table = _inside(likelihood, seen), _table(likelihood, seen)
-    return PriorPredictive(
-        path, table, inside.size, int(inside.sum()), asked.level, asked.replicates, lost, asked.seed
-    )
-
-
-def _finite(seen: Seen) -> tuple[Seen, int]:
-    """The data sets that are numbers throughout, and how many are not."""
-    both = [*seen.expected, *seen.simulated]
-    whole = np.logical_and.reduce([np.isfinite(each).all(axis=1) for each in both])
-    if whole.sum() < 2:
+    seen, lost = finite(seen)
+    if len(seen.expected[0]) < 2:
         raise FitError(
             "Hardly any data set simulated from the prior is a number throughout. Check the "
             "priors' medians and SDs with `pkpd simulate`."
         )
-    kept = Seen([e[whole] for e in seen.expected], [e[whole] for e in seen.simulated])
-    return kept, int((~whole).sum())
+    inside, table = _inside(likelihood, seen), _table(likelihood, seen)
+    return PriorPredictive(
+        path, table, inside.size, int(inside.sum()), asked.level, asked.replicates, lost, asked.seed
+    )
 
 
 def _inside(likelihood: IndividualLikelihood, seen: Seen) -> np.ndarray:

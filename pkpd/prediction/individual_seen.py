@@ -13,8 +13,12 @@ import pandas as pd
 
 from pkpd.diagnosis.individual import goodness, place
 from pkpd.diagnosis.vpc import vpc
+from pkpd.errors import FitError
 from pkpd.individual.problem import IndividualLikelihood
-from pkpd.prediction.replicates import again, typical_rows
+from pkpd.prediction.replicates import again, finite, typical_rows
+
+MOST_LOST = 0.1
+"""Share of replicates that may be no numbers, and are left out: an extreme new subject in each."""
 
 Draws = dict[str, np.ndarray]
 Heard = Callable[[float], None]
@@ -39,10 +43,18 @@ def visual_table(
 ) -> pd.DataFrame:
     """vpc.csv of new subjects, a replicate a draw: plain and, where it can be, corrected.
 
-    `gof` is `goodness_table`'s, whose typical predictions correct.
+    `gof` is `goodness_table`'s, whose typical predictions correct. Replicates that are no numbers
+    somewhere are left out, `attrs["lost"]` of them.
     """
     asked = likelihood.settings.predictions
     seen = again(likelihood, draws, seed=asked.seed + 1, new_subjects=True, progress=heard)
+    seen, lost = finite(seen)
+    if lost > MOST_LOST * (lost + len(seen.expected[0])):
+        raise FitError(
+            f"{lost} of {lost + len(seen.expected[0])} data sets of new subjects are no numbers "
+            "somewhere: the mesh does not hold for subjects as unlike as the posterior allows. "
+            "Lower engine.tolerance, or set engine.method = 'rosenbrock'."
+        )
     streams = likelihood.solver.design.streams
     observed = pd.concat([place(likelihood, stream) for stream in streams], ignore_index=True)
     replicates = np.concatenate(seen.simulated, axis=1)
@@ -57,4 +69,6 @@ def visual_table(
             some, copies, bins=asked.bins, level=asked.level, corrected=True, pred=pred[plain]
         )
         tables.append(corrected)
-    return pd.concat(tables, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
+    table.attrs["lost"] = lost
+    return table

@@ -70,6 +70,14 @@ def again(
     )
 
 
+def finite(seen: Seen) -> tuple[Seen, int]:
+    """The data sets that are numbers throughout, and how many are not."""
+    both = [*seen.expected, *seen.simulated]
+    whole = np.logical_and.reduce([np.isfinite(each).all(axis=1) for each in both])
+    kept = Seen([e[whole] for e in seen.expected], [e[whole] for e in seen.simulated])
+    return kept, int((~whole).sum())
+
+
 def typical_rows(likelihood: IndividualLikelihood, draws: Draws) -> list[Float[np.ndarray, " n"]]:
     """Expected values of the observed rows for typical subjects, at the draws' mean."""
     values = {name: jnp.asarray(draw.mean(axis=0)) for name, draw in draws.items()}

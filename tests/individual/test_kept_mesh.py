@@ -1,0 +1,73 @@
+"""A mesh planned again where sampling begins, and read again from beside the draws."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+import xarray as xr
+from oral_trial import ADDITIVE, settings_of, table
+
+from pkpd.individual.build import individual_likelihood
+from pkpd.individual.kept_mesh import mesh_dataset, on_mesh, replanned
+from pkpd.individual.solve import finer
+from pkpd.individual.start import Start
+from pkpd.library import load
+from pkpd.settings_individual import Choice, Engine
+
+TIMES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 24.0)
+
+
+def _start():
+    """Three subjects, and a start whose elimination is 20 times as fast as the prior's median."""
+    rows = []
+    for who in (1, 2, 3):
+        rows.append({"ID": who, "TIME": 0.0, "AMT": 100.0, "EVID": 1, "DV": 0.0})
+        rows += [{"ID": who, "TIME": t, "AMT": 0.0, "EVID": 0, "DV": 1.0} for t in TIMES]
+    free = {
+        "vmax": Choice(median=2.0, sd=1.0, between=0.3),
+        "km": Choice(fixed=0.5),
+        "v": Choice(fixed=10.0),
+    }
+    settings = settings_of("pk_1cmt_mm", free, (ADDITIVE,), engine=Engine(tolerance=1e-4))
+    made = individual_likelihood(settings, load("pk_1cmt_mm"), table(rows))
+    names = [v.name for v in made.space.variables if v.dim is None]
+    at = np.array([np.log(20.0) if name == "vmax" else 0.0 for name in names])
+    size = len(names)
+    effects = np.array([[-0.2, 0.0, 0.4]])
+    return Start(
+        made, at, 0.01 * np.eye(size), effects, np.full((1, 3), 0.5), {"vmax": 0.5}, 0.0,
+        np.full((3, 1, 1), 2.0), np.zeros((1, 3, size)),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def start():
+    return _start()
+
+
+def _error(likelihood, values):
+    """The largest error of an output, beside parts a tenth as long."""
+    tight = replace(likelihood, solver=finer(likelihood.solver, 10))
+    of = [jax.jit(each.fitted)(values)[0] for each in (likelihood, tight)]
+    rough, fine = (np.asarray(jax.tree.leaves(each)[0]) for each in of)
+    assert np.isfinite(fine).all()
+    return float(np.max(np.abs(rough - fine) / (np.abs(fine) + 0.01)))
+
+
+def test_a_mesh_planned_again_holds_where_sampling_begins(start):
+    values = start.values()
+    assert not _error(start.likelihood, values) < 0.01  # the mesh of the prior medians does not
+    assert _error(replanned(start).likelihood, values) < 0.01
+
+
+def test_a_mesh_is_read_as_it_was_kept(start, tmp_path):
+    made = replanned(start).likelihood
+    tree = xr.DataTree.from_dict({"mesh": mesh_dataset(made)})
+    tree.to_netcdf(tmp_path / "mesh.nc", engine="h5netcdf")
+    with xr.open_datatree(tmp_path / "mesh.nc", engine="h5netcdf") as opened:
+        again = on_mesh(start.likelihood, opened["mesh"].to_dataset().load())
+    assert again.solver.method == made.solver.method
+    values = start.values()
+    found = [np.asarray(jax.jit(each.by_subject)(values)) for each in (made, again)]
+    np.testing.assert_array_equal(*found)
