@@ -202,8 +202,17 @@ SCENARIOS = {
 }
 
 
-@pytest.mark.parametrize("solver", ["closed", "ode"])
-@pytest.mark.parametrize("name", SCENARIOS)
+BY_DAY = ("mornings and evenings", "steady state of boluses", "steady state of infusions")
+"""Scenarios of which the ODE is tried by day: each compiles anew. See test_simulation_scenarios."""
+
+RUNS = [
+    pytest.param(name, solver, marks=[pytest.mark.slow] * (solver == "ode" and name not in BY_DAY))
+    for name in SCENARIOS
+    for solver in ("closed", "ode")
+]
+
+
+@pytest.mark.parametrize(("name", "solver"), RUNS)
 def test_one_compartment_equals_the_formula(name, solver):
     model, doses, extra, expected = SCENARIOS[name]
     found = simulate(model, records(doses), settings={**SET[model], **extra}, solver=solver)

@@ -35,16 +35,19 @@ def rows():
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_a_quick_run_prints_rows_and_nothing_else(rows):
     assert [row["name"] for row in rows] == ["forward solve", "gradient of the solve"]
     assert all(set(row) == FIELDS for row in rows)
 
 
+@pytest.mark.slow
 def test_ratios_are_the_rivals_time_over_ours(rows):
     for row in rows:
         assert row["ours"] > 0 and math.isclose(row["ratio"], row["rival"] / row["ours"])
 
 
+@pytest.mark.slow
 def test_the_rival_is_as_accurate_as_we_are(rows):
     for row in rows:
         ours, rival = (

@@ -119,6 +119,7 @@ def shares(best):
     return found
 
 
+@pytest.mark.slow
 def test_pathfinder_finds_the_marginal_posterior_with_its_skew(free, shares):
     found = quick_pathfinder.pathfinder(find_start(free, silent), silent)
     assert found.pareto_k < quick_pathfinder.TRUSTED and found.worth > 400

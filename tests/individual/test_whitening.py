@@ -21,7 +21,7 @@ from pkpd.settings_individual import Choice, Observation
 from pkpd.variation import standard
 
 
-@pytest.fixture(scope="module", params=["block", "occasions"])
+@pytest.fixture(scope="module", params=["block", pytest.param("occasions", marks=pytest.mark.slow)])
 def start(request):
     made = likelihood(block=request.param == "block", occasion=0.3 * (request.param == "occasions"))
     return find_start(made, lambda stage, share: None)

@@ -39,6 +39,7 @@ def log_likelihoods(likelihood):
         )
 
 
+@pytest.mark.slow
 def test_fewer_draws_of_the_prior_are_solved_wrongly_than_on_a_mesh_of_the_medians(bare, planned):
     tight = replace(planned, individual=planned.individual.tightened())
     medians = replace(bare, individual=solved(bare.individual))
