@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from pkpd import prior_check
 from pkpd.diagnosis.vpc import COLUMNS
 from pkpd.errors import FitError
-from pkpd.prediction.replicates import Seen
+from pkpd.prediction.replicates import Seen, finite
 
 SPREAD = np.sqrt(levels.SD**2 + levels.TAU**2 + levels.SIGMA**2)
 MANY = 4000
@@ -71,7 +71,16 @@ def test_a_prior_that_contradicts_the_data_is_seen(tmp_path):
 def test_draws_that_give_no_number_are_left_out_and_counted():
     numbers = np.zeros((5, 3))
     numbers[1, 2] = np.nan
-    seen, lost = prior_check._finite(Seen([np.zeros((5, 3))], [numbers]))
+    seen, lost = finite(Seen([np.zeros((5, 3))], [numbers]))
     assert lost == 1 and seen.simulated[0].shape == (4, 3)
+
+
+def test_a_prior_that_gives_hardly_a_number_is_refused(tmp_path, monkeypatch):
+    likelihood = with_replicates(levels.likelihood(free=False), 5)
+    rows = [np.full((5, len(each.y)), np.nan) for each in likelihood.solver.design.streams]
+    for each in rows:
+        each[0] = 1.0  # one of five
+    monkeypatch.setattr(prior_check, "again", lambda *_, **__: Seen(rows, rows))
     with pytest.raises(FitError, match="Hardly any data set"):
-        prior_check._finite(Seen([np.full((5, 3), np.nan)], [numbers]))
+        prior_check.foreseen(likelihood, tmp_path / "prior.csv", silent)
+    assert not [*tmp_path.iterdir()]
