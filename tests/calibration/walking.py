@@ -135,6 +135,6 @@ def _arrays(found: Whitened) -> tuple:
 def _coordinates(likelihood: IndividualLikelihood, frame: tuple) -> Whitened:
     centre, factor, *parts = frame
     effects = effects_of(likelihood)
-    numbers = jnp.arange(effects.rows * likelihood.solver.design.count).reshape(effects.rows, -1)
+    numbers = np.arange(effects.rows * likelihood.solver.design.count).reshape(effects.rows, -1)
     cells = starts.flat_effects(likelihood, effects.values(numbers)).astype(int)
     return Whitened(likelihood, centre, factor, Whitening(effects, cells, *parts))
