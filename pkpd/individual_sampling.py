@@ -22,7 +22,7 @@ from pkpd.individual.em import begin
 from pkpd.individual.kept_mesh import replanned
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual.start import Start
-from pkpd.individual.whitened import Whitened, whitened
+from pkpd.individual.whitened import whitened
 
 Progress = Callable[[str, float], None]
 
@@ -36,7 +36,6 @@ class Drawn:
 
     tree: Any
     start: Start
-    walked: Whitened
     seconds: dict[str, float]
     resumed: dict[str, int]
 
@@ -65,7 +64,7 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
         tree = pymc_bridge.run_chains(program, chosen, lambda share: progress("sampling", share))
     seconds = {"find start": found - began, "compile": ready - found}
     seconds["sample"] = time.perf_counter() - ready
-    return Drawn(tree, start, walked, seconds, {"sampling": known.replayed})
+    return Drawn(tree, start, seconds, {"sampling": known.replayed})
 
 
 def remembered_start(

@@ -18,9 +18,8 @@ from pkpd.errors import DataError, Fault
 from pkpd.files import replacing
 from pkpd.fit_folder import update_card
 from pkpd.individual.kept_mesh import mesh_dataset, on_mesh
-from pkpd.individual.problem import IndividualLikelihood
+from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.individual.solve import finer
-from pkpd.individual.start import population_space
 from pkpd.individual_folder import (
     IndividualFit,
     centring_told,

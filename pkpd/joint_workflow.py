@@ -124,6 +124,7 @@ def diagnose(
             "kind": "joint",
             "individual": told(opened),
             "centring": posterior.provenance["centring"],
+            "replicates_lost": own["vpc.csv"].attrs["lost"],
             "time_unit": opened.individual.model.units["time"],
         },
     )

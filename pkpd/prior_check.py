@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pkpd.diagnosis.individual import goodness, place
-from pkpd.diagnosis.vpc import vpc
+from pkpd.diagnosis.individual import goodness
 from pkpd.errors import FitError
 from pkpd.files import replacing
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual_folder import open_individual
+from pkpd.prediction.individual_seen import plain_table
 from pkpd.prediction.replicates import Seen, again, finite
 from pkpd.variation.standard import prior_draws
 
@@ -84,7 +84,7 @@ def foreseen(likelihood: IndividualLikelihood, path: Path, progress: Progress) -
             "Hardly any data set simulated from the prior is a number throughout. Check the "
             "priors' medians and SDs with `pkpd simulate`."
         )
-    inside, table = _inside(likelihood, seen), _table(likelihood, seen)
+    inside, table = _inside(likelihood, seen), plain_table(likelihood, seen)
     return PriorPredictive(
         path, table, inside.size, int(inside.sum()), asked.level, asked.replicates, lost, asked.seed
     )
@@ -100,13 +100,3 @@ def _inside(likelihood: IndividualLikelihood, seen: Seen) -> np.ndarray:
         rows = goodness(likelihood, stream, mean, new, unasked, level=asked.level, seed=asked.seed)
         found.append(rows["inside"].to_numpy(bool))
     return np.concatenate(found)
-
-
-def _table(likelihood: IndividualLikelihood, seen: Seen) -> pd.DataFrame:
-    """Quantiles of the data among those of the simulated data sets, by bin."""
-    asked, streams = likelihood.settings.predictions, likelihood.solver.design.streams
-    observed = pd.concat([place(likelihood, stream) for stream in streams], ignore_index=True)
-    replicates = np.concatenate(seen.simulated, axis=1)
-    drawn = (observed["outcome"] != "event").to_numpy()  # its times are not drawn by bins
-    observed = observed[drawn].reset_index(drop=True)
-    return vpc(observed, replicates[:, drawn], bins=asked.bins, level=asked.level)

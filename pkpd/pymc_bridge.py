@@ -8,6 +8,7 @@ minute more); nutpie runs each chain in a thread, with no fork (which deadlocks 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from typing import Any, cast
@@ -266,8 +267,8 @@ def run_chains(made: Any, chosen: Sampler, progress: Callable[[float], None]) ->
         mass_matrix_switch_freq=100,
         blocking=False,
     )
-    try:
-        return running.wait()
-    except BaseException:  # nutpie would take an interrupted run's draws for all
-        running.cancel()
-        raise
+    with contextlib.ExitStack() as unless_done:
+        unless_done.callback(running.cancel)  # nutpie would take an interrupted run's draws for all
+        tree = running.wait()
+        unless_done.pop_all()
+    return tree

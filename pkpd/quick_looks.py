@@ -27,9 +27,8 @@ from scipy.special import ndtri
 from pkpd.checkpoint import checkpoint
 from pkpd.errors import DataError, Fault, FitError
 from pkpd.files import replacing
-from pkpd.individual.marginal import Objective, negative_log_marginal
-from pkpd.individual.problem import IndividualLikelihood
-from pkpd.individual.start import population_space
+from pkpd.individual.marginal import Objective, descent
+from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.individual_folder import IndividualFit, individual_provenance, open_individual
 from pkpd.individual_sampling import remembered_start
 from pkpd.variation import standard
@@ -166,9 +165,7 @@ def marginal_mode(likelihood: IndividualLikelihood, progress: Progress) -> Mode:
 
 def _objective(likelihood: IndividualLikelihood, progress: Progress) -> Objective:
     count = itertools.count(1)
-    return negative_log_marginal(
-        likelihood, lambda: progress("finding the mode", min(0.9, next(count) / MOST))
-    )
+    return descent(likelihood, lambda: progress("finding the mode", min(0.9, next(count) / MOST)))
 
 
 def _hessian(negative: Objective, at: np.ndarray) -> Float[np.ndarray, "P P"]:

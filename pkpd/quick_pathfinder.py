@@ -23,7 +23,8 @@ from jaxtyping import Array, Float
 
 from pkpd.diagnosis.leave_out import smoothed
 from pkpd.individual.marginal import log_marginal
-from pkpd.individual.start import Start, population_space
+from pkpd.individual.problem import population_space
+from pkpd.individual.start import Start
 from pkpd.variation import standard
 
 PATHS, DRAWS = 4, 1000

@@ -1,11 +1,12 @@
-"""The same place to begin by EM, for large fits: first derivatives suffice.
+"""The same place to begin by EM, for large fits: without third derivatives.
 
 The gradient of Laplace's approximation asks for third derivatives of the equations; for hundreds of
 subjects under a large model one takes minutes, compilation more. EM (Dempster, Laird and Rubin
-1977) asks for none: each subject's effects are taken as normal about their mode, with the curvature
-there (E), and the population is moved to the mode of the expected log-density, subjects' own values
-held (M; with the typical values and SDs in it nearly in closed form). The expectation is a mean
-over PAIRS of points to either side of the mode, whose covariance is the right one over subjects.
+1977) asks for none of these: each subject's effects are taken as normal about their mode, with the
+curvature there (E), and the population is moved to the mode of the expected log-density, subjects'
+own values held (M; with the typical values and SDs in it nearly in closed form). The expectation is
+a mean over PAIRS of points to either side of the mode, whose covariance is the right one over
+subjects.
 
 EM is sure and slow. After a few rounds come steps of Fisher scoring: by Fisher's identity the
 gradient of the expected log-density, subject by subject, is the score, and the sum of the scores'
@@ -30,8 +31,9 @@ from scipy.optimize import minimize
 
 from pkpd.errors import FitError
 from pkpd.individual.modes import Effects, Modes, effects_of, log_det, roots
-from pkpd.individual.problem import IndividualLikelihood
+from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.individual.start import (
+    LOST,
     Progress,
     Start,
     find_start,
@@ -39,7 +41,7 @@ from pkpd.individual.start import (
     shrinkage_of,
     variance_of,
 )
-from pkpd.individual.whitening import locations, mixing, population_space
+from pkpd.individual.whitening import locations, mixing
 from pkpd.variation import standard
 from pkpd.variation.space import Space
 
@@ -142,10 +144,7 @@ def find_start_em(likelihood: IndividualLikelihood, progress: Progress) -> Start
     z = np.zeros(made.space.size)
     modes = made.modes(z, jnp.zeros((made.effects.rows, likelihood.solver.design.count)))
     if not np.isfinite(np.asarray(modes.height)).all():
-        raise FitError(
-            "The likelihood is no number at the prior medians. Check the priors' medians against "
-            "the data (volumes, rates), with `pkpd simulate` at those values."
-        )
+        raise FitError(LOST)
     value = made.marginal(z, modes)
     for number in range(ROUNDS):
         points = made.points(z, modes)

@@ -13,8 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from pkpd.individual.modes import Modes, effects_of
-from pkpd.individual.problem import IndividualLikelihood
-from pkpd.individual.start import population_space
+from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.variation import standard
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -34,21 +33,31 @@ def log_marginal(likelihood: IndividualLikelihood) -> Callable[[Array, Array], t
     return density
 
 
-def negative_log_marginal(likelihood: IndividualLikelihood, heard: Callable[[], None]) -> Objective:
-    """Z -> minus the log marginal posterior and its gradient; `heard` is called each time.
+class Descent:
+    """Minus a log marginal posterior, for a search: z -> value and gradient.
 
-    The search for each subject's mode begins at the last one found.
+    The search for each subject's mode begins at the last one found: `at` (E, N) and what holds
+    there, `modes`. `heard` is called each time.
     """
-    density = jax.jit(jax.value_and_grad(log_marginal(likelihood), has_aux=True))
-    rows = effects_of(likelihood).rows
-    state = {"modes": jnp.zeros((rows, likelihood.solver.design.count))}
 
-    def negative(z: np.ndarray) -> tuple[float, np.ndarray]:
-        (value, modes), slope = density(jnp.asarray(z), state["modes"])
-        heard()
+    def __init__(
+        self, density: Callable[[Array, Array], tuple], blank: Array, heard: Callable[[], None]
+    ) -> None:
+        self._density, self._heard = density, heard
+        self.at, self.modes = blank, None
+
+    def __call__(self, z: np.ndarray) -> tuple[float, np.ndarray]:
+        """Value and gradient; `NOWHERE` and none where the density is no number."""
+        (value, modes), slope = self._density(jnp.asarray(z), self.at)
+        self._heard()
         if not np.isfinite(value) or not np.isfinite(slope).all():
             return NOWHERE, np.zeros_like(z)
-        state["modes"] = modes.at
+        self.at, self.modes = modes.at, modes
         return -float(value), -np.asarray(slope)
 
-    return negative
+
+def descent(likelihood: IndividualLikelihood, heard: Callable[[], None]) -> Descent:
+    """The search of a likelihood's marginal mode, from effects of 0."""
+    density = jax.jit(jax.value_and_grad(log_marginal(likelihood), has_aux=True))
+    rows = effects_of(likelihood).rows
+    return Descent(density, jnp.zeros((rows, likelihood.solver.design.count)), heard)

@@ -91,3 +91,9 @@ def _at_rows(outputs: Mapping[str, Array], stream: Stream) -> dict[str, Float[Ar
         name, before = str(stream.observation.cumulative), np.maximum(stream.record - 1, 0)
         found[f"{name} before"] = outputs[name][before, stream.subject]
     return found
+
+
+def population_space(likelihood: IndividualLikelihood) -> Space:
+    """The space of the population's numbers alone, which stand first."""
+    space = likelihood.space
+    return Space(tuple(v for v in space.variables if v.dim is None), space.coords)

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from itertools import count
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -20,12 +19,11 @@ from scipy.optimize import minimize
 
 from pkpd.errors import FitError
 from pkpd.individual.coordinates import Coordinates
+from pkpd.individual.marginal import NOWHERE, Descent, descent
 from pkpd.individual.modes import Effects, Modes, effects_of
 from pkpd.individual.own import TO, between_sd, typical
-from pkpd.individual.problem import IndividualLikelihood
-from pkpd.individual.whitening import population_space
+from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.variation import standard
-from pkpd.variation.space import Space
 
 LEAST = 0.1
 """A share of centring below this is none."""
@@ -36,6 +34,10 @@ MOST = 120
 PROBE = 0.01
 """Step of the differences that give the Hessian, in standardised coordinates."""
 
+LOST = (
+    "The likelihood is no number at the prior medians. Check the priors' medians against the data "
+    "(volumes, rates), with `pkpd simulate` at those values."
+)
 Progress = Callable[[str, float], None]
 
 
@@ -72,65 +74,42 @@ class Start:
 
 def find_start(likelihood: IndividualLikelihood, progress: Progress) -> Start:
     """The marginal mode from the prior medians, by L-BFGS on Laplace's approximation."""
-    effects, space = effects_of(likelihood), population_space(likelihood)
-    objective = _compiled(effects, space)
-    count = likelihood.solver.design.count
-    state = {"modes": jnp.zeros((effects.rows, count)), "calls": 0}
-
-    def negative(z: np.ndarray) -> tuple[float, np.ndarray]:
-        (value, modes), slope = objective(jnp.asarray(z), state["modes"])
-        state["calls"] += 1
-        progress("finding a start", min(0.9, state["calls"] / MOST))
-        if not np.isfinite(value) or not np.isfinite(slope).all():
-            return 1e10, np.zeros_like(z)
-        state["modes"] = modes.at
-        return -float(value), -np.asarray(slope)
-
+    space, calls = population_space(likelihood), count(1)
+    negative = descent(
+        likelihood, lambda: progress("finding a start", min(0.9, next(calls) / MOST))
+    )
     found = minimize(negative, np.zeros(space.size), jac=True, method="L-BFGS-B",
                      options={"maxfun": MOST, "ftol": 1e-10, "gtol": 1e-4})  # fmt: skip
-    if found.fun >= 1e10:
-        raise FitError(
-            "The likelihood is no number at the prior medians. Check the priors' medians against "
-            "the data (volumes, rates), with `pkpd simulate` at those values."
-        )
-    covariance, drift = _around(negative, state, found.x)
-    (_, modes), _ = objective(jnp.asarray(found.x), state["modes"])
-    variance = variance_of(modes)
+    if found.fun >= NOWHERE:
+        raise FitError(LOST)
+    start = described(likelihood, negative, found.x)
     progress("finding a start", 1.0)
+    return start
+
+
+def described(likelihood: IndividualLikelihood, negative: Descent, at: np.ndarray) -> Start:
+    """What the sampler needs to know of a mode that a search has found."""
+    covariance, drift = _around(negative, at)
+    value, _ = negative(at)
+    assert negative.modes is not None
+    modes, variance = negative.modes, variance_of(negative.modes)
     return Start(
-        likelihood, found.x, covariance, np.asarray(modes.at), variance,
-        shrinkage_of(effects, variance), -float(found.fun), np.asarray(modes.curvature), drift,
+        likelihood, at, covariance, np.asarray(modes.at), variance,
+        shrinkage_of(effects_of(likelihood), variance), -value, np.asarray(modes.curvature), drift,
     )  # fmt: skip
 
 
-def _compiled(effects: Effects, space: Space) -> Callable:
-    """Compiled: (z, modes to begin from) -> ((log marginal posterior, modes), gradient)."""
-
-    @partial(jax.value_and_grad, has_aux=True)
-    def density(z: Array, begin: Array) -> tuple[Array, Modes]:
-        population = space.unpack(standard.to_natural(space, z))
-        marginal, modes = effects.laplace(population, begin)
-        return marginal.sum() + standard.log_prior_standard(space, z), modes
-
-    return jax.jit(density)
-
-
 def _around(
-    negative: Callable, state: Mapping, at: np.ndarray
+    negative: Descent, at: np.ndarray
 ) -> tuple[Float[np.ndarray, "P P"], Float[np.ndarray, "E N P"]]:
     """The population's covariance, and how the effects' modes move with it."""
 
     def both(z: np.ndarray) -> np.ndarray:
-        return np.concatenate([negative(z)[1], np.ravel(state["modes"])])
+        return np.concatenate([negative(z)[1], np.ravel(negative.at)])
 
     rows = _differences(both, at)
-    drift = rows[:, at.size :].reshape(at.size, *state["modes"].shape)
+    drift = rows[:, at.size :].reshape(at.size, *negative.at.shape)
     return inverse_of(rows[:, : at.size]), np.nan_to_num(np.moveaxis(drift, 0, 2))
-
-
-def _covariance(negative: Callable, at: np.ndarray) -> Float[np.ndarray, "P P"]:
-    """The inverse of the Hessian of `negative`, which gives a value and a slope."""
-    return inverse_of(_differences(lambda z: negative(z)[1], at))
 
 
 def _differences(of: Callable, at: np.ndarray) -> np.ndarray:

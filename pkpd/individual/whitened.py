@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.individual.modes import effects_of
-from pkpd.individual.problem import IndividualLikelihood
+from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.individual.start import Start, flat_effects
-from pkpd.individual.whitening import Whitening, bends, locations, mixing, population_space
+from pkpd.individual.whitening import Whitening, bends, locations, mixing
 from pkpd.variation import standard
 
 

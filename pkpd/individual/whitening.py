@@ -28,9 +28,7 @@ from jaxtyping import Array, Float, Int
 
 from pkpd.individual.modes import Effects
 from pkpd.individual.own import TO, between_sd, typical
-from pkpd.individual.problem import IndividualLikelihood
 from pkpd.variation.correlation import cholesky
-from pkpd.variation.space import Space
 
 HARDEST = 1e4
 """Largest curvature of an effect believed, in units of its prior's."""
@@ -84,12 +82,6 @@ class Whitening:
         """The flat effects by subject, 0 in cells that are of no one."""
         count, rows, _ = self.bend.shape
         return jnp.zeros(rows * count).at[self.cells].set(flat).reshape(rows, count).T
-
-
-def population_space(likelihood: IndividualLikelihood) -> Space:
-    """The space of the population's numbers alone, which stand first."""
-    space = likelihood.space
-    return Space(tuple(v for v in space.variables if v.dim is None), space.coords)
 
 
 def mixing(effects: Effects, values: Mapping[str, Array]) -> Float[Array, "E E"]:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.individual.coordinates import Coordinates
-from pkpd.individual.start import population_space
+from pkpd.individual.problem import population_space
 from pkpd.joint.problem import JointLikelihood
 from pkpd.variation import centring, standard
 

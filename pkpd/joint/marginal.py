@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from pkpd.arm_level.gradient import ValueAndGradient
 from pkpd.individual.modes import Modes, effects_of
-from pkpd.individual.start import population_space
+from pkpd.individual.problem import population_space
 from pkpd.joint import coordinates as walked
 from pkpd.joint.problem import JointLikelihood
 from pkpd.variation import standard

@@ -25,7 +25,7 @@ from pkpd.checkpoint import Checkpoint
 from pkpd.errors import FitError
 from pkpd.individual import start as individual_start
 from pkpd.individual.modes import effects_of
-from pkpd.individual.start import population_space
+from pkpd.individual.problem import population_space
 from pkpd.joint import coordinates as walked
 from pkpd.joint.coordinates import JointCoordinates
 from pkpd.joint.marginal import Marginal, Part, arms_part, individuals_part, marginal, of_longer

@@ -15,7 +15,7 @@ from pkpd.diagnosis.individual import goodness, place
 from pkpd.diagnosis.vpc import vpc
 from pkpd.errors import FitError
 from pkpd.individual.problem import IndividualLikelihood
-from pkpd.prediction.replicates import again, finite, typical_rows
+from pkpd.prediction.replicates import Seen, again, finite, typical_rows
 
 MOST_LOST = 0.1
 """Share of replicates that may be no numbers, and are left out: an extreme new subject in each."""
@@ -55,12 +55,8 @@ def visual_table(
             "somewhere: the mesh does not hold for subjects as unlike as the posterior allows. "
             "Lower engine.tolerance, or set engine.method = 'rosenbrock'."
         )
-    streams = likelihood.solver.design.streams
-    observed = pd.concat([place(likelihood, stream) for stream in streams], ignore_index=True)
-    replicates = np.concatenate(seen.simulated, axis=1)
-    drawn = (observed["outcome"] != "event").to_numpy()  # its times are not drawn by bins
-    observed, replicates = observed[drawn].reset_index(drop=True), replicates[:, drawn]
-    tables = [vpc(observed, replicates, bins=asked.bins, level=asked.level)]
+    observed, replicates, drawn = _drawn(likelihood, seen)
+    tables = [plain_table(likelihood, seen)]
     pred = gof["pred"].to_numpy(float)[drawn]
     plain = (observed["outcome"] == "continuous").to_numpy() & (pred > 0)
     if plain.any():
@@ -72,3 +68,21 @@ def visual_table(
     table = pd.concat(tables, ignore_index=True)
     table.attrs["lost"] = lost
     return table
+
+
+def plain_table(likelihood: IndividualLikelihood, seen: Seen) -> pd.DataFrame:
+    """Quantiles of the data among those of simulated data sets, by bin."""
+    asked = likelihood.settings.predictions
+    observed, replicates, _ = _drawn(likelihood, seen)
+    return vpc(observed, replicates, bins=asked.bins, level=asked.level)
+
+
+def _drawn(
+    likelihood: IndividualLikelihood, seen: Seen
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Observed rows, their replicates, and which of all rows these are: all but events'."""
+    streams = likelihood.solver.design.streams
+    observed = pd.concat([place(likelihood, stream) for stream in streams], ignore_index=True)
+    drawn = (observed["outcome"] != "event").to_numpy()  # an event's times are not drawn by bins
+    replicates = np.concatenate(seen.simulated, axis=1)[:, drawn]
+    return observed[drawn].reset_index(drop=True), replicates, drawn

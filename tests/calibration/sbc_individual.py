@@ -20,8 +20,7 @@ from walking import Walker
 from pkpd import library
 from pkpd.data.events import read_events
 from pkpd.individual.build import individual_likelihood
-from pkpd.individual.problem import IndividualLikelihood
-from pkpd.individual.start import population_space
+from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.prediction.replicates import again
 from pkpd.settings import Sampler
 from pkpd.settings_individual import Block, Choice, IndividualSettings, Observation

@@ -17,8 +17,9 @@ from scipy.optimize import minimize
 
 from pkpd import pymc_bridge
 from pkpd.individual import start as starts
+from pkpd.individual.marginal import Descent
 from pkpd.individual.modes import effects_of
-from pkpd.individual.problem import IndividualLikelihood
+from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.individual.whitened import Whitened, whitened
 from pkpd.individual.whitening import Whitening
 from pkpd.settings import Sampler
@@ -52,7 +53,7 @@ class Walker:
     @cached_property
     def marginal(self) -> Callable:
         """Compiled: (z, modes to begin from, y) -> ((marginal log posterior, modes), gradient)."""
-        space = starts.population_space(self.likelihood)
+        space = population_space(self.likelihood)
 
         @partial(jax.value_and_grad, has_aux=True)
         def density(z, begin, y):
@@ -86,27 +87,12 @@ class Walker:
     def start(self, y: list) -> starts.Start:
         """As `individual.start.find_start`, by the shared program."""
         effects = effects_of(self.likelihood)
-        space = starts.population_space(self.likelihood)
-        state = {"modes": jnp.zeros((effects.rows, self.likelihood.solver.design.count))}
-
-        def negative(z: np.ndarray) -> tuple[float, np.ndarray]:
-            (value, modes), slope = self.marginal(jnp.asarray(z), state["modes"], y)
-            if not np.isfinite(value) or not np.isfinite(slope).all():
-                return 1e10, np.zeros_like(z)
-            state["modes"], state["found"] = modes.at, modes
-            return -float(value), -np.asarray(slope)
-
+        space = population_space(self.likelihood)
+        blank = jnp.zeros((effects.rows, self.likelihood.solver.design.count))
+        negative = Descent(lambda z, begin: self.marginal(z, begin, y), blank, lambda: None)
         found = minimize(negative, np.zeros(space.size), jac=True, method="L-BFGS-B",
                          options={"maxfun": starts.MOST, "ftol": 1e-10, "gtol": 1e-4})  # fmt: skip
-        covariance, drift = starts._around(negative, state, found.x)
-        negative(found.x)
-        modes = state["found"]
-        variance = starts.variance_of(modes)
-        return starts.Start(
-            self.likelihood, found.x, covariance, np.asarray(modes.at), variance,
-            starts.shrinkage_of(effects, variance), -float(found.fun),
-            np.asarray(modes.curvature), drift,
-        )  # fmt: skip
+        return starts.described(self.likelihood, negative, found.x)
 
     def draws(self, y: list, sampler: Sampler):
         """Draws of the posterior given these observations."""

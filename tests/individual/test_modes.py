@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 
 from pkpd.individual.build import individual_likelihood
 from pkpd.individual.modes import effects_of
-from pkpd.individual.start import population_space
+from pkpd.individual.problem import population_space
 from pkpd.model import Model, Parameter
 from pkpd.settings_individual import Block, Choice, Observation
 from pkpd.variation import standard

@@ -13,9 +13,10 @@ from oral_trial import likelihood, point, settings_of, table
 
 from pkpd.individual.build import individual_likelihood
 from pkpd.individual.modes import effects_of
+from pkpd.individual.problem import population_space
 from pkpd.individual.start import find_start
 from pkpd.individual.whitened import whitened
-from pkpd.individual.whitening import HARDEST, bends, population_space
+from pkpd.individual.whitening import HARDEST, bends
 from pkpd.library import load
 from pkpd.settings_individual import Choice, Observation
 from pkpd.variation import standard

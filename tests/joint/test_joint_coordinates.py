@@ -11,7 +11,8 @@ import pytest
 from small_joint import quick_compile
 
 from pkpd import pymc_bridge
-from pkpd.individual.start import Start, coordinates, population_space
+from pkpd.individual.problem import population_space
+from pkpd.individual.start import Start, coordinates
 from pkpd.joint import coordinates as walked
 from pkpd.joint.coordinates import JointCoordinates
 from pkpd.joint.marginal import of_longer
