@@ -63,6 +63,7 @@ model = Model(
     assumptions=(
         "Categories are passed one by one; every step up feels the drug alike, no step down does.",
         "All start in category 1.",
-        "These are probabilities seen from the start, not from the category last observed.",
+        "These are probabilities seen from the start; in a fit, an observation with outcome markov "
+        "starts them anew from each category seen.",
     ),
 )

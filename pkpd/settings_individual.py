@@ -77,13 +77,16 @@ class Observation(Frozen):
     by: a score relative to baseline becomes the score. `log` says that DV is the natural log of the
     output, and the error acts on the log; a data card that says so is enough. `priors` and `fixed`
     give every number of the outcome a prior (see `individual.numbers`) or a value. An ordinal
-    outcome sees the log of the output; an event needs `cumulative`, the cumulative hazard.
+    outcome sees the log of the output; an event needs `cumulative`, the cumulative hazard; a Markov
+    outcome `chain`, the states that are the probabilities of categories 0, 1, ..
     """
 
     output: str
     name: str = ""
     dvid: str | None = None
-    outcome: Literal["continuous", "bounded", "ordinal", "binary", "count", "event"] = "continuous"
+    outcome: Literal["continuous", "bounded", "ordinal", "binary", "count", "event", "markov"] = (
+        "continuous"
+    )
     error: Literal["additive", "proportional", "combined", "combined_sum", "lognormal", "power"] = (
         "proportional"
     )
@@ -98,6 +101,7 @@ class Observation(Frozen):
     step: float = 0.0
     categories: Annotated[int, Field(ge=2)] = 5
     cumulative: str | None = None
+    chain: tuple[str, ...] = ()
     priors: dict[str, Positive] = {}
     fixed: dict[str, float] = {}
 

@@ -16,7 +16,7 @@ COLUMNS = (
     "output", "arm", "bin", "time", "time_from", "time_to", "n", "quantile", "observed", "lower",
     "median", "upper", "level", "kind", "corrected",
 )  # fmt: skip
-CATEGORICAL = ("ordinal", "binary")
+CATEGORICAL = ("ordinal", "binary", "markov")
 Bins = Literal["time"] | int | Sequence[float]
 
 
@@ -44,7 +44,7 @@ def vpc(
 
     `observed` has output, arm, time, value, censored (1 known to be below its limit, -1 above it)
     and limit (NaN where none; uncensored rows state theirs too, for their replicates may fall
-    below it). Rows whose column outcome, if any, is ordinal or binary give the share of each
+    below it). Rows whose column outcome, if any, is of categories give the share of each
     category instead of quantiles. A censored value counts as beyond every uncensored one, a
     quantile among the censored is NaN, and quantile "blq" is the share below the limit.
 

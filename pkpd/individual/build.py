@@ -81,7 +81,7 @@ def solved(
     if _same_doses(bare.model, solver.design, _drawn_points(bare)):
         solver = replace(solver, line=jax.jit(solver.timelines)(points[0]))
     solver = _with_cycle(bare, solver, points)
-    if bare.model.linear:
+    if bare.model.linear and solver.design.renew is None:
         solver = replace(solver, meets=any(meets(solver, own) for own in points))
     else:
         solver = plan(solver, points, bare.settings.engine)

@@ -5,15 +5,17 @@ Subjects lie last: N subjects, R records each (the last one repeated up to the l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from pkpd.errors import DataError, Fault
+from pkpd.errors import DataError
+from pkpd.individual.asked import asked_faults, rows_of
+from pkpd.individual.chain import begins, chain_faults, chain_of, sights
 from pkpd.individual.numbers import outcome_faults
 from pkpd.mechanism.schedule import Schedule
 from pkpd.model import Model
@@ -34,7 +36,8 @@ class Stream:
     """The n rows of one observation: where each stands, what was seen, and how it is censored.
 
     `kind` 0 observed, 1 below `y`, -1 above `y`, 2 between `limit` and `y`; `times` the covariate
-    that the output is multiplied by, if any; `row` is the place in the table of events.
+    that the output is multiplied by, if any; `row` is the place in the table of events. Where a
+    chain `begins` its category is given, not explained.
     """
 
     observation: Observation
@@ -45,11 +48,16 @@ class Stream:
     limit: Float[np.ndarray, " n"]
     row: Int[np.ndarray, " n"]
     times: Float[np.ndarray, " n"] | None = None
+    begins: Bool[np.ndarray, " n"] | None = None
 
 
 @dataclass(frozen=True)
 class Design:
-    """Subjects, their schedules (arrays with N first), compartments of records, observations."""
+    """Subjects, their schedules (arrays with N first), compartments of records, observations.
+
+    `table` is that of the events, with the records that a chain adds (see `chain`); `renew` the
+    category known from each record on (-1: none), `chain` the states that it is about.
+    """
 
     subjects: tuple[str, ...]
     occasions: tuple[str, ...]
@@ -58,6 +66,8 @@ class Design:
     state: Int[np.ndarray, "R N"]
     streams: tuple[Stream, ...]
     table: pd.DataFrame
+    renew: Int[np.ndarray, "R N"] | None = None
+    chain: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -67,14 +77,17 @@ class Design:
 
 def design(model: Model, settings: IndividualSettings, table: pd.DataFrame, where: str) -> Design:
     """The design of a checked table of events; `DataError` lists what the settings ask in vain."""
-    groups = by_subject(table)
     wrong = [
-        *_absent(settings, table, where),
         *outcome_faults(settings, where),
-        *_unseen(settings, model, table, where),
+        *chain_faults(settings, model, where),
+        *asked_faults(settings, model, table, where),
     ]
     if wrong:
         raise DataError(wrong)
+    chain = chain_of(settings)
+    known = sights(table, rows_of(chain, table).to_numpy()) if chain else None
+    table = known.table if known else table
+    groups = by_subject(table)
     streams = _streams(settings, table, groups)
     made = schedules(model, table, groups, _most_overlapping(table))
     stacked = jax.tree.map(lambda *parts: np.stack(parts), *made)
@@ -89,7 +102,15 @@ def design(model: Model, settings: IndividualSettings, table: pd.DataFrame, wher
         state=compartments(model, table)[at],
         streams=streams,
         table=table,
+        renew=_renewed(known.category, at) if known else None,
+        chain=chain.chain if chain else (),
     )
+
+
+def _renewed(category: Int[np.ndarray, " rows"], at: Int[np.ndarray, "R N"]) -> np.ndarray:
+    """The category known from each record on; records that only lengthen a subject say none."""
+    again = np.concatenate([np.zeros((1, at.shape[1]), bool), at[1:] == at[:-1]])
+    return np.where(again, -1, category[at])
 
 
 def _most_overlapping(table: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -105,34 +126,6 @@ def _most_overlapping(table: pd.DataFrame) -> dict[str, np.ndarray]:
 def _covariate_names(model: Model, settings: IndividualSettings) -> list[str]:
     effects = [e.name for c in settings.parameters.values() for e in c.covariates]
     return list(dict.fromkeys(n.upper() for n in (*effects, *(c.name for c in model.covariates))))
-
-
-def _absent(settings: IndividualSettings, table: pd.DataFrame, where: str) -> list[Fault]:
-    """Covariates and occasions that the settings ask for and the data lack."""
-    faults = [
-        Fault(
-            f"{where}, parameters.{name}.covariates",
-            f"the data have no covariate '{effect.name}'",
-            "Name a column of the data card with a rule",
-        )
-        for name, choice in settings.parameters.items()
-        for effect in choice.covariates
-        if effect.name.upper() not in table.columns
-    ]
-    faults += [
-        Fault(
-            f"{where}, observations.{each.label}.times",
-            f"the data have no covariate '{each.times}'",
-            "Name a column of the data card with a rule",
-        )
-        for each in settings.observations
-        if each.times and each.times.upper() not in table.columns
-    ]
-    wants = [name for name, choice in settings.parameters.items() if choice.occasion]
-    if wants and ("OCC" not in table.columns or (table["OCC"] == "").all()):
-        found = f"'{wants[0]}' varies between occasions, and the data have no column OCC"
-        faults.append(Fault(f"{where}, parameters", found, 'Add a column as = "OCC"'))
-    return faults
 
 
 def _covariates(
@@ -165,43 +158,8 @@ def _streams(
     for n, rows in enumerate(groups.values()):
         place[rows] = np.stack([np.arange(len(rows)), np.full(len(rows), n)], axis=1)
     return tuple(
-        _stream(each, table, np.flatnonzero(_rows_of(each, table)), place)
+        _stream(each, table, np.flatnonzero(rows_of(each, table)), place)
         for each in settings.observations
-    )
-
-
-def _rows_of(observation: Observation, table: pd.DataFrame) -> pd.Series:
-    """Which rows are observations of it."""
-    observed = (table["EVID"] == 0) & (table["MDV"].fillna(0) == 0) & table["DV"].notna()
-    if observation.dvid is None or "DVID" not in table.columns:
-        return observed
-    return observed & (table["DVID"].astype(str) == observation.dvid)
-
-
-def _unseen(
-    settings: IndividualSettings, model: Model, table: pd.DataFrame, where: str
-) -> Iterator[Fault]:
-    """Outputs that the model does not have, and observations without a row."""
-    for each in settings.observations:
-        for name in filter(None, (each.output, each.cumulative)):
-            if name not in model.units:
-                yield _no_output(name, model, where)
-        if not _rows_of(each, table).any():
-            told = f" of DVID {each.dvid}" if each.dvid is not None else ""
-            seen = sorted(set(table.get("DVID", pd.Series(dtype=str)).astype(str)) - {""})
-            yield Fault(
-                f"{where}, observations.{each.label}",
-                f"the data have no observed row{told}",
-                f"DVID in the data: {', '.join(seen) or 'none'}",
-            )
-
-
-def _no_output(name: str, model: Model, where: str) -> Fault:
-    known = [name for name in model.units if name not in ("time", *model.states)]
-    return Fault(
-        f"{where}, observations",
-        f"{model.name} has no output '{name}'",
-        f"Outputs: {', '.join(known)}",
     )
 
 
@@ -217,4 +175,5 @@ def _stream(
     times = None
     if observation.times:
         times = own[observation.times.upper()].to_numpy(float)
-    return Stream(observation, record, subject, y, kind, np.nan_to_num(limit), rows, times)
+    first = begins(table)[rows] if observation.outcome == "markov" else None
+    return Stream(observation, record, subject, y, kind, np.nan_to_num(limit), rows, times, first)

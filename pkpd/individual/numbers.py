@@ -11,7 +11,7 @@ from pkpd.errors import Fault
 from pkpd.settings_individual import IndividualSettings, Observation
 from pkpd.variation.outcome import Continuous, Outcome
 from pkpd.variation.outcome_bounded import Bounded
-from pkpd.variation.outcome_categories import Binary, Ordinal
+from pkpd.variation.outcome_categories import Binary, Markov, Ordinal
 from pkpd.variation.outcome_count import Count
 from pkpd.variation.outcome_event import Event
 from pkpd.variation.prior import HalfNormal, LogNormal, Normal, Prior
@@ -45,6 +45,8 @@ def outcome(observation: Observation) -> Outcome:
             return Count(dispersed=observation.dispersed)
         case "event":
             return Event()
+        case "markov":
+            return Markov()
 
 
 def numbers(observation: Observation) -> tuple[Number, ...]:
@@ -85,6 +87,9 @@ def outcome_faults(settings: IndividualSettings, where: str) -> Iterator[Fault]:
                 yield Fault(place, f"a {each.outcome} outcome has no '{name}'", f"It has: {listed}")
         if each.outcome == "event" and each.cumulative is None:
             yield Fault(place, "an event needs its cumulative hazard", "Give cumulative, an output")
+        if (each.outcome == "markov") != bool(each.chain):
+            found = "a markov outcome needs a chain, no other has one"
+            yield Fault(place, found, "Give chain, the states that are probabilities of categories")
 
 
 def outcome_values(observation: Observation, values: Values) -> dict[str, Array | float]:

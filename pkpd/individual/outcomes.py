@@ -22,12 +22,15 @@ LEAST = 1e-3
 def predictor(stream: Stream, found: Mapping[str, Array]) -> Any:
     """What the outcome is about: the output, times a covariate where asked, its log where asked.
 
-    Of an event its hazards. `found` holds the outputs at the stream's rows.
+    Of an event its hazards, of a chain the probabilities given the category last seen. `found`
+    holds the outputs at the stream's rows.
     """
     seen = stream.observation
     if seen.outcome == "event":
         cumulative = str(seen.cumulative)
         return Hazards(found[seen.output], found[cumulative], found[f"{cumulative} before"])
+    if seen.outcome == "markov":
+        return jnp.stack([found[name] for name in seen.chain], axis=-1)
     f = found[seen.output]
     if stream.times is not None:
         f = f * stream.times
@@ -45,10 +48,11 @@ def expected(stream: Stream, found: Mapping[str, Array], values: Values) -> Floa
 def log_likelihood(
     stream: Stream, found: Mapping[str, Array], values: Values
 ) -> Float[Array, " n"]:
-    """Log-likelihood of each row given its outputs."""
+    """Log-likelihood of each row given its outputs; 0 where a chain begins."""
     spec, q = outcome(stream.observation), outcome_values(stream.observation, values)
     censoring = Censoring(stream.kind, stream.limit)
-    return outcomes.log_density(spec, stream.y, predictor(stream, found), q, censoring)
+    rows = outcomes.log_density(spec, stream.y, predictor(stream, found), q, censoring)
+    return rows if stream.begins is None else jnp.where(stream.begins, 0.0, rows)
 
 
 def drawn(

@@ -22,7 +22,8 @@ from jaxtyping import Array, Float, Int
 from pkpd.errors import FitError
 from pkpd.individual.clock import aligned
 from pkpd.individual.solve import Solver
-from pkpd.mechanism.lanes import Lanes, Parts, lanes, stepped_path, stepping
+from pkpd.mechanism.lanes import Lanes, Parts, lanes, renewed, stepped_path, stepping
+from pkpd.mechanism.timeline import Timeline
 from pkpd.settings_individual import Engine
 
 FLOOR, HOLDS, ROUNDS = 0.01, 10.0, 6
@@ -38,13 +39,13 @@ MANY = 2000
 
 @dataclass(frozen=True)
 class Trial:
-    """Fine runs at one point: error of each long part, and ends of steps before their jumps.
+    """Fine runs at one point: error of each long part, states after steps and their jumps.
 
     `most` is the largest size of each state, within steps too: a gut may fill and empty in one.
     """
 
     error: Float[np.ndarray, "T pairs"]
-    path: Float[np.ndarray, "T S N"]
+    after: Float[np.ndarray, "T S N"]
     most: Float[np.ndarray, "S N"]
     wide: Lanes
     first: Array
@@ -85,12 +86,22 @@ def compact(solver: Solver) -> Solver:
     line = aligned(line)
     still = (line.end == line.start) & (line.keep == 1) & (line.given == 0).all(axis=2)
     drop = np.array(still.all(axis=0))
+    drop[_renewing(solver, line)] = False
     drop[0] = False  # records before the first step would have nowhere to be read
     kept = np.flatnonzero(~drop)
     place = np.cumsum(~drop) - 1
     parts = {name: getattr(line, name)[:, kept] for name in ("start", "end", "origin", "keep")}
     more = {name: getattr(line, name)[:, kept] for name in ("flow", "given", "governs")}
     return replace(solver, line=replace(line, **parts, **more, read=jnp.asarray(place)[line.read]))
+
+
+def _renewing(solver: Solver, line: Timeline) -> Int[np.ndarray, " steps"]:
+    """The steps that end with a chain seen in a category."""
+    renew = solver.design.renew
+    if renew is None:
+        return np.zeros(0, int)
+    record, subject = np.nonzero(renew >= 0)
+    return np.unique(np.asarray(line.read)[subject, record])
 
 
 def _mesh(
@@ -142,7 +153,7 @@ def _rough(solver: Solver, cut: Parts, method: str) -> Callable:
 def _missed(rough: Callable, trial: Trial) -> float:
     """The largest error of the mesh at any step's end, beside the fine run."""
     jumped = rough(trial.first, trial.wide, dict(trial.own))
-    fine = trial.wide.keep[:, None] * trial.path + jnp.moveaxis(trial.wide.given, 0, 1)
+    fine = trial.after
     size = jnp.abs(fine)
     most = jnp.maximum(trial.most, 1e-12)
     worst = float((jnp.abs(jumped - fine) / (size + FLOOR * most)).max())
@@ -154,14 +165,15 @@ def _tried(solver: Solver, own: Mapping[str, Array], fine: Callable) -> Trial:
     line = solver.line if solver.line is not None else solver.timelines(own)
     first, line = solver.started(own, line)
     wide = lanes(line)
-    error, path, most = fine(wide, first, dict(own))
-    return Trial(np.asarray(error), path, most, wide, first, own)
+    error, after, most = fine(wide, first, dict(own))
+    return Trial(np.asarray(error), after, most, wide, first, own)
 
 
 def fine_run(solver: Solver, method: str) -> Callable:
-    """(lanes, first states, parameters) -> errors (T, pairs), ends of steps (T, S, N), most (S, N).
+    """(lanes, first states, parameters) -> errors (T, pairs), states (T, S, N), most (S, N).
 
-    One program for all steps; those of no length are passed over. Forward only.
+    States are those after the jumps of steps. One program for all steps; those of no length are
+    passed over. Forward only.
     """
     states, pairs = solver.model.states, FINE[method]
     moved = stepping(solver.model.rates, states, method)
@@ -194,14 +206,15 @@ def fine_run(solver: Solver, method: str) -> Callable:
             (after, most), error = jax.lax.cond(
                 (length > 0).any(), solved, lambda x: ((x, sizes), jnp.zeros(pairs)), x
             )
-            end = jnp.stack([after[name] for name in states])
-            jumped = wide.keep[t] * end + wide.given[:, t]
+            jumped = {n: wide.keep[t] * after[n] + wide.given[k, t] for k, n in enumerate(states)}
+            category = None if wide.renew is None else wide.renew[t]
+            jumped |= renewed(jumped, category, solver.fed.chain)
             within = jnp.stack([most[name] for name in states])
-            return dict(zip(states, jumped, strict=True)), (error, end, within)
+            return jumped, (error, jnp.stack([jumped[name] for name in states]), within)
 
         named = dict(zip(states, first, strict=True))
-        error, path, within = jax.lax.scan(step, named, jnp.arange(len(wide.start)))[1]
-        return error, path, within.max(axis=0)
+        error, after, within = jax.lax.scan(step, named, jnp.arange(len(wide.start)))[1]
+        return error, after, within.max(axis=0)
 
     return run
 

@@ -93,6 +93,12 @@ def _at_rows(outputs: Mapping[str, Array], stream: Stream) -> dict[str, Float[Ar
     return found
 
 
+def unseen(likelihood: IndividualLikelihood) -> IndividualLikelihood:
+    """The same for subjects of whom nothing was seen: their chain runs on from where it begins."""
+    fixed = replace(likelihood.solver.design, renew=None, chain=())
+    return replace(likelihood, solver=replace(likelihood.solver, design=fixed))
+
+
 def population_space(likelihood: IndividualLikelihood) -> Space:
     """The space of the population's numbers alone, which stand first."""
     space = likelihood.space

@@ -88,9 +88,9 @@ class Solver:
     @property
     def fed(self) -> Fed:
         """Which states doses, infusions and resets reach; a steady state reaches all."""
-        schedule, states = self.design.schedule, self.model.states
+        schedule, states, chain = self.design.schedule, self.model.states, self.design.chain
         if (schedule.steady >= 0).any():
-            return Fed(states, states)
+            return Fed(states, states, chain=chain)
         bolus = (schedule.amount > 0) & (schedule.rate == 0)
         flows = (schedule.amount > 0) & (schedule.rate != 0)
         fresh = bool(schedule.fresh.any()) and self.model.initial is not None
@@ -99,6 +99,7 @@ class Solver:
             states if fresh else tuple(sorted(named[0])),
             tuple(sorted(named[1])),
             bool((schedule.keep != 1).any()),
+            chain,
         )
 
     def timelines(self, own: Own) -> Timeline:
@@ -108,8 +109,8 @@ class Solver:
         return jax.vmap(make)(jax.tree.map(jnp.asarray, self.design.schedule), doses)
 
     def started(self, own: Own, line: Timeline) -> tuple[Float[Array, "S N"], Timeline]:
-        """States before the first record; the timelines with what resets and SS bring."""
-        line = self._settled(own, line)
+        """States before the first record; the timelines with what resets, SS and chains bring."""
+        line = self._seen(self._settled(own, line))
         if self.model.initial is None:
             return jnp.zeros((len(self.model.states), self.design.count)), line
         start = self.model.initial(own)
@@ -126,6 +127,14 @@ class Solver:
         again = jnp.moveaxis(wide, (2, 1, 0), (0, 1, 2)) * fresh[..., None]
         given = jax.vmap(lambda g, at, more: g.at[at].add(more))(line.given, line.read, again)
         return wide[:, 0], replace(line, given=given)
+
+    def _seen(self, line: Timeline) -> Timeline:
+        """The timelines with the categories that a chain was seen in."""
+        if self.design.renew is None:
+            return line
+        nothing = jnp.full(line.start.shape, -1)
+        put = jax.vmap(lambda none, at, seen: none.at[at].max(seen))
+        return replace(line, renew=put(nothing, line.read, jnp.asarray(self.design.renew.T)))
 
     def _settled(self, own: Own, line: Timeline) -> Timeline:
         """The timelines with what steady states bring to their records."""

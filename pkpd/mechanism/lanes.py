@@ -2,13 +2,15 @@
 
 Linear models go by the closed form (`spectral`), others by Runge-Kutta steps of order four over a
 planned number of parts of each step (`parts`): no error control, so the result is proved against
-more parts. A step ends with its jump: the state times `keep`, plus `given`.
+more parts. A step ends with its jump: the state times `keep`, plus `given`; then a chain that was
+seen in a category is in it (`renewed`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +37,7 @@ class Lanes:
     keep: Float[Array, "T N"]
     given: Float[Array, "S T N"]
     governs: Float[Array, "T N"]
+    renew: Float[Array, "T N"] | None = None
 
 
 def lanes(line: Timeline) -> Lanes:
@@ -46,6 +49,7 @@ def lanes(line: Timeline) -> Lanes:
         keep=line.keep.T,
         given=jnp.moveaxis(line.given, (2, 1, 0), (0, 1, 2)),
         governs=line.governs.T.astype(float),
+        renew=None if line.renew is None else line.renew.T.astype(float),
     )
 
 
@@ -112,12 +116,14 @@ class Fed:
     """Which states receive anything, known before any number is: the others need no arrays.
 
     `at_once` has the states that a step may end with an addition to, `flowing` those infused into,
-    `cleared` whether any record clears what is there.
+    `cleared` whether any record clears what is there; `chain` has the probabilities of categories
+    that a subject is seen in, in order.
     """
 
     at_once: tuple[str, ...]
     flowing: tuple[str, ...]
     cleared: bool = True
+    chain: tuple[str, ...] = ()
 
 
 def stepped_path(
@@ -140,11 +146,12 @@ def stepped_path(
     fed = fed or Fed(states, states)
 
     def advance(x: dict[str, Array], piece: tuple) -> tuple[dict, dict]:
-        t, h, flow, keep, given, own = piece
+        t, h, flow, keep, given, renew, own = piece
         after = moved(x, t, h, flow, {**fixed, **own})
         if fed.cleared:
             after = {name: keep * after[name] for name in states}
         after |= {name: after[name] + given[name] for name in fed.at_once}
+        after |= renewed(after, renew, fed.chain)
         return after, after
 
     pieces = _pieces(dict(zip(states, range(len(states)), strict=True)), line, cut, fed)
@@ -200,7 +207,19 @@ def _pieces(place: Mapping[str, int], line: Lanes, cut: Parts, fed: Fed) -> tupl
         {name: line.flow[place[name]][at] for name in fed.flowing},
         jnp.where(last, line.keep[at], 1.0) if fed.cleared else (),
         {name: jnp.where(last, line.given[place[name]][at], 0.0) for name in fed.at_once},
+        jnp.where(last, line.renew[at], -1.0) if fed.chain and line.renew is not None else (),
     )
+
+
+def renewed(x: Named, category: Any, chain: tuple[str, ...]) -> dict[str, Array]:
+    """The chain's probabilities where it was seen: 1 in that category; elsewhere (-1) as they were.
+
+    By name; empty without a chain or without a category.
+    """
+    if isinstance(category, tuple) or category is None:
+        return {}
+    seen = category >= 0
+    return {name: jnp.where(seen, (category == k) * 1.0, x[name]) for k, name in enumerate(chain)}
 
 
 def _governed(p: Named, governs: Float[Array, "P N"]) -> tuple[dict, dict]:

@@ -40,7 +40,8 @@ class Timeline:
     """Steps (T): over [start, end] under `flow`; then the state times `keep`, plus `given`.
 
     `governs` is the record whose parameters hold over the step, `read` the step after which each
-    record's state stands, `origin` the model's time zero.
+    record's state stands, `origin` the model's time zero. `renew`, if any, is the category that a
+    chain is known to be in after the step, -1 where nothing was seen.
     """
 
     start: Float[Array, " T"]
@@ -51,6 +52,7 @@ class Timeline:
     given: Float[Array, "T states"]
     governs: Int[Array, " T"]
     read: Int[Array, " R"]
+    renew: Int[Array, " T"] | None = None
 
 
 @dataclass(frozen=True)

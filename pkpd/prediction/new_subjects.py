@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
-from pkpd.individual.build import individual_likelihood
+from pkpd.individual.build import solved, unsolved
 from pkpd.individual.outcomes import expected
-from pkpd.individual.problem import IndividualLikelihood
+from pkpd.individual.problem import IndividualLikelihood, unseen
 from pkpd.model import Model
 from pkpd.prediction.replicates import effects_of
 from pkpd.settings_individual import IndividualSettings, Observation, Predicted
@@ -37,7 +37,8 @@ def new_subjects(
     """Rows of predictions.csv; `week` holds time in the model's unit, as the card says."""
     asked, rows = settings.predictions, []
     for number, regimen in enumerate(asked.regimens):
-        made = individual_likelihood(settings, model, _events(settings, regimen, table))
+        events = _events(settings, regimen, table)
+        made = solved(unseen(unsolved(settings, model, events, "fit.toml")))
         found = _courses(made, draws, asked.seed)
         for observation, values in zip(settings.observations, found, strict=True):
             rows += _rows(observation, regimen, values, model, settings)
