@@ -21,6 +21,8 @@ from pkpd.prediction.summarise import interval, rows, table
 from pkpd.regimen import Regimen
 from pkpd.regimen import regimen as read
 
+LUCKS_DECIDED = 2
+"""Lucks of a virtual patient whose doses follow it, each draw its own: every one is solved."""
 PLACEBO = "placebo"
 STATISTICS = {
     **dict.fromkeys(RESPONSES, "proportion"), "EASI_PCHG": "mean_change", "CONC": "concentration",
@@ -81,7 +83,10 @@ def _decided(
     at = np.searchsorted(arm.weeks, when)
     if asked.new_trial is not None:
         draws = with_new_trial(likelihood, draws, int(random.integers(2**31)))
-    for values, who, chance in _patients(likelihood, draws, asked, arm.weeks, random):
+    patients = _patients(
+        likelihood, draws, asked, arm.weeks, random, copies=LUCKS_DECIDED, anew=True
+    )
+    for values, who, chance in patients:
         found = arm.follow(values, who, chance, all_seen=asked.estimand == "hypothetical")
         if asked.endpoint in AFTER_RETREATMENT:
             yield after_retreatment(found, arm, asked.endpoint, asked.estimand)[at]
@@ -135,17 +140,23 @@ def _patients(
     asked: Asked,
     weeks: np.ndarray,
     random: np.random.Generator,
+    *,
+    copies: int = COPIES,
+    anew: bool = False,
 ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray, Luck]]:
     """Each draw's values, which virtual patients there are, and their luck at `weeks`.
 
-    All draws share patients and luck; a new trial has its own in each.
+    All draws share patients and luck; with `anew` each has its own luck, and a new trial its own
+    patients as well.
     """
     size = 1 << (likelihood.settings.predictions.patients - 1).bit_length()
-    who, chance = np.tile(np.arange(size), COPIES), luck(random, len(weeks), (size * COPIES,))
+    who = np.tile(np.arange(size), copies)
+    chance = luck(random, len(weeks), who.shape)
     for k in range(len(next(iter(draws.values())))):
         if asked.new_trial is not None:
             who = random.integers(size, size=asked.new_trial)
-            chance = luck(random, len(weeks), (asked.new_trial,))
+        if anew or asked.new_trial is not None:
+            chance = luck(random, len(weeks), who.shape)
         yield {name: np.asarray(draws[name][k]) for name in likelihood.space.names}, who, chance
 
 

@@ -11,7 +11,7 @@ disease carried on, in as many solves as the most decided patient has decisions,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import jax
 import numpy as np
@@ -39,6 +39,8 @@ from pkpd.variation.population import Population, exposures
 
 MOST_DAYS = 4000
 """Days on which a dose may fall at most: beyond, the regimen's intervals are a slip of the pen."""
+KEPT = 20_000
+"""Exposures of a patient under doses that are kept for the next draw: some 20 kB each."""
 Values = Mapping[str, np.ndarray]
 
 
@@ -65,6 +67,7 @@ class Arm:
     people: Population
     pk: Model
     solve: Callable[[Values, np.ndarray, Values, np.ndarray], tuple]
+    kept: dict[tuple[int, bytes], np.ndarray] = field(default_factory=dict)
 
     def follow(
         self, values: Values, who: Int[np.ndarray, " n"], chance: Luck, *, all_seen: bool
@@ -97,7 +100,7 @@ class Arm:
             decided = self._decided(people, visit, all_seen=all_seen)
             if decided.same_as(given):
                 return Followed(visit, level, given)
-            table = self._dosed(people, table, given, decided)
+            table = self._dosed(who, table, given, decided)
             given = decided
         raise FitError(f"The doses of '{self.regimen}' do not settle: see visits further apart.")
 
@@ -116,18 +119,32 @@ class Arm:
         weights = people.covariates["wt"][0]
         return course(self.regimen, weeks, responses, seen, weights, until=self.weeks[-1])
 
-    def _dosed(self, people: Population, table: np.ndarray, old: Given, new: Given) -> np.ndarray:
-        """The table of exposures with those solved again whose doses changed."""
+    def _dosed(self, who: np.ndarray, table: np.ndarray, old: Given, new: Given) -> np.ndarray:
+        """The table of exposures with those of whoever has other doses now.
+
+        They do not depend on the draw: a virtual patient's under doses met before are kept.
+        """
         weeks = np.union1d(old.weeks, new.weeks)
         before, after = (_spread(given, weeks) for given in (old, new))
-        who = np.flatnonzero((before != after).any(axis=0))
-        padded = np.resize(who, 1 << (who.size - 1).bit_length())  # few sizes, few programs
-        doses = list(zip((weeks * WEEK).tolist(), after[:, padded], strict=True))
-        nodes = meshes.nodes(self.lanes.mesh)
-        found = exposures(self.pk, people.some(padded), 0, doses, nodes)
+        changed = np.flatnonzero((before != after).any(axis=0))
+        keys = [(int(who[n]), _told(weeks, after[:, n])) for n in changed]
+        if len(self.kept) > KEPT:
+            self.kept.clear()
+        fresh = {key: n for key, n in zip(keys, changed, strict=True) if key not in self.kept}
+        if fresh:
+            places = np.array(list(fresh.values()))
+            found = self._exposures(who[places], weeks, after[:, places])
+            self.kept.update((key, found[..., k].copy()) for k, key in enumerate(fresh))
         table = table.copy()
-        table[:, :, 0, who] = found[..., : who.size]
+        table[:, :, 0, changed] = np.stack([self.kept[key] for key in keys], axis=-1)
         return table
+
+    def _exposures(self, who: np.ndarray, weeks: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+        """Log mg/L of virtual patients with doses each of their own, (3, nodes, patients)."""
+        padded = np.resize(np.arange(who.size), 1 << (who.size - 1).bit_length())  # few programs
+        doses = list(zip((weeks * WEEK).tolist(), amounts[:, padded], strict=True))
+        nodes = meshes.nodes(self.lanes.mesh)
+        return exposures(self.pk, self.people.some(who[padded]), 0, doses, nodes)[..., : who.size]
 
 
 def arms_for(
@@ -218,3 +235,9 @@ def _spread(given: Given, weeks: np.ndarray) -> np.ndarray:
     found = np.zeros((weeks.size, given.amounts.shape[1]))
     found[np.searchsorted(weeks, given.weeks)] = given.amounts
     return found
+
+
+def _told(weeks: np.ndarray, amounts: np.ndarray) -> bytes:
+    """One patient's doses as a key."""
+    given = amounts > 0
+    return np.concatenate([weeks[given], amounts[given]]).tobytes()

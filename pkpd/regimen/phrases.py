@@ -69,6 +69,7 @@ class Nothing:
 Phrase = Timed | Band | Stop | Changed | Seen | Nothing | Rule
 
 _AMOUNT = rf"(?P<amount>{NUMBER})\s*mg"
+_BAND = rf"(?:extra\s+)?{_AMOUNT}"
 _WEEK = rf"week\s+(?P<week>{NUMBER})"
 INTERVAL = rf"(?:every\s+(?:(?P<every>{NUMBER})\s+)?weeks?|q(?P<q>{NUMBER})?w|weekly)"
 _FROM = rf"(?:\s+(?:starting\s+)?(?:from|at)\s+week\s+(?P<first>{NUMBER}))?"
@@ -203,15 +204,15 @@ _READERS = cast(
         (_pattern(r"at\s+", _WEEK), _once),
         (_pattern(_AMOUNT, rf"\s+loading\s+dose(?:\s+at\s+{_WEEK})?"), _once),
         (_pattern(r"(?:a\s+)?loading\s+dose\s+of\s+", _AMOUNT, rf"(?:\s+at\s+{_WEEK})?"), _once),
-        (_pattern(_AMOUNT, rf"\s+(?:below|under)\s+(?P<high>{NUMBER})\s*kg"), _band),
+        (_pattern(_BAND, rf"\s+(?:below|under)\s+(?P<high>{NUMBER})\s*kg"), _band),
         (
             _pattern(
-                _AMOUNT,
+                _BAND,
                 rf"\s+from\s+(?P<low>{NUMBER})(?:\s*kg)?\s+to\s+(?:below\s+)?(?P<high>{NUMBER})\s*kg",
             ),
             _band,
         ),
-        (_pattern(_AMOUNT, rf"\s+from\s+(?P<low>{NUMBER})\s*kg(?:\s+on)?"), _band),
+        (_pattern(_BAND, rf"\s+from\s+(?P<low>{NUMBER})\s*kg(?:\s+on)?"), _band),
         (_pattern(r"stop\s+at\s+", _WEEK), _stop),
         (_pattern(r"(?:miss|skip)\s+", _WHICH), _changed),
         (_pattern(_WHICH, rf"\s+(?:late|early)\s+by\s+{_BY}"), _changed),

@@ -158,6 +158,7 @@ def _banded(bands: list[Said], timed: Said, states: Timed) -> tuple[Said, list[s
     if len(each) < len(bands):
         return Said(words, bands[0].join, None), []
     try:
-        return Said(words, bands[0].join, replace(states, amount=Bands(each))), []
+        extra = states.extra or words.startswith("extra")
+        return Said(words, bands[0].join, replace(states, amount=Bands(each), extra=extra)), []
     except ModelError as error:
         return Said(words, bands[0].join, None), list(error.said)
