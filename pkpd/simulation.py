@@ -74,8 +74,20 @@ def simulate(
     read = _checked(events, model)
     if regimen is not None:
         read = _dosed(read, model, read_regimen(regimen) if isinstance(regimen, str) else regimen)
-    table = read.table
-    values = individual_values(model, table["ID"], parameters, settings or {})
+    own, named = _parameters(model, read.table, parameters, settings or {})
+    doses = dosing(model, read.table, {**own, **named})
+    _refuse_doses(read, model, own, doses)
+    return _rows(model, read.table, _levels(model, read.table, own, doses, method), own)
+
+
+def _parameters(
+    model: Model,
+    table: pd.DataFrame,
+    parameters: pd.DataFrame | Path | str | Mapping[str, float] | None,
+    settings: Mapping[str, float],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Each record's own parameters, and those that say what becomes of its compartment's doses."""
+    values = individual_values(model, table["ID"], parameters, settings)
     covariates = {
         c.name: np.asarray(pd.to_numeric(table[c.name.upper()]), float)
         for c in model.covariates
@@ -85,16 +97,20 @@ def simulate(
         name: np.broadcast_to(np.asarray(value, float), len(table))
         for name, value in individual(model, values, covariates).items()
     }
-    named = {name: value for name, value in values.items() if name not in own}
-    doses = dosing(model, table, {**own, **named})
-    faults = dosing_faults(read.name, table, doses)
+    return own, {name: value for name, value in values.items() if name not in own}
+
+
+def _refuse_doses(
+    read: Events, model: Model, own: Mapping[str, np.ndarray], doses: Mapping[str, np.ndarray]
+) -> None:
+    """`DataError` with every dose that cannot be; `ModelError` for a steady state there is not."""
+    faults = dosing_faults(read.name, read.table, doses)
     if faults:
         raise DataError(faults)
-    if table["SS"].gt(0).any() and Equations(model.rates, model.states).timed(
+    if read.table["SS"].gt(0).any() and Equations(model.rates, model.states).timed(
         {name: value[0] for name, value in own.items()}
     ):
         raise ModelError(f"The rates of {model.name} look at time: it has no steady state (SS).")
-    return _rows(model, table, _levels(model, table, own, doses, method), own)
 
 
 def _levels(

@@ -79,6 +79,6 @@ def test_what_is_decided_at_visits_is_refused():
 
 
 def test_a_reset_has_no_week():
-    table = {"ID": 1, "TIME": [0, 10, 0], "AMT": [".", ".", "."], "EVID": [0, 3, 0]}
+    table = {"ID": 1, "TIME": [0, 0, 10], "AMT": [".", ".", "."], "EVID": [0, 3, 0]}
     with pytest.raises(DataError, match="starts time anew"):
         simulate("pk_1cmt_iv", table, regimen="300 mg every 4 weeks")

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from pkpd.arm_level import arms
 from pkpd.arm_level.problem import Likelihood
 from pkpd.arm_level.trajectories import Lanes
-from pkpd.errors import FitError
+from pkpd.errors import DataError, Fault, FitError
 from pkpd.mechanism import mesh as meshes
 from pkpd.model import Model
 from pkpd.prediction.patients import Luck, Shown, shown, wandering
@@ -161,7 +161,7 @@ def arms_for(
 
     Raises
     ------
-    FitError
+    DataError
         If doses may fall on more days than a mesh should hold.
     """
     end = float(np.max(weeks))
@@ -222,8 +222,9 @@ def _steps(regimen: Regimen, visits: np.ndarray, end: float) -> Steps:
             found.add(round(week, DIGITS))
             weeks += [week + interval for interval in intervals]
         if len(found) > MOST_DAYS:
-            raise FitError(f"The doses of '{regimen}' may fall on over {MOST_DAYS} days. Ask for "
-                           "an earlier week, or for longer intervals.")  # fmt: skip
+            what = f"its doses may fall on over {MOST_DAYS} days"
+            remedy = "Ask for an earlier week, or give intervals that are no slip of the pen"
+            raise DataError([Fault(f"regimen '{regimen}'", what, remedy)])
     again = visits if any(rule.act == "re-treat" for rule in regimen.rules) else ()
     return Steps(
         frozenset(week * WEEK for week in found), frozenset(float(v) * WEEK for v in again)

@@ -7,14 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pkpd.errors import DataError
+from pkpd.arm_level import arms as solver
+from pkpd.errors import DataError, ModelError
 from pkpd.mechanism import mesh as meshes
 from pkpd.prediction import anywhere
 from pkpd.prediction.asked import Asked
 from pkpd.prediction.followed import arms_for
 from pkpd.prediction.patients import luck, shown, wandering
+from pkpd.prediction.plan import plan
 from pkpd.prediction.simulated import dosed, people_for
 from pkpd.regimen import regimen
+from pkpd.settings import Question
 from pkpd.variation.population import exposures
 
 AGAIN = "300 mg every 4 weeks until week 8, re-treat with 150 mg every 8 weeks when EASI-50 is lost"
@@ -121,8 +124,6 @@ def test_a_finer_mesh_tells_the_same(arms, values, found, few):
     def means(days):
         people, nodes = arm.people, meshes.nodes(days)
         table = exposures(arm.pk, people, 0, doses, nodes)[:, :, None]
-        from pkpd.arm_level import arms as solver
-
         phase = arm.lanes.phase[np.searchsorted(arm.lanes.mesh, days[:-1], side="right") - 1]
         lanes = replace(arm.lanes, mesh=days, log_concentration=table, phase=phase)
         ratio = np.asarray(solver.paths(few.disease, values, lanes).ratio)[:, 0]
@@ -143,6 +144,24 @@ def test_a_weight_band_gives_each_patient_their_own_dose(few):
         plain = dosed(regimen(f"{text} every 4 weeks"), 16, weight)
         alone = exposures(pk, people, 0, plain, days)
         np.testing.assert_allclose(both[:, :, inside], alone[:, :, inside], rtol=1e-12)
+
+
+def test_an_induction_may_have_bands_and_no_rules(few):
+    def asked(induction):
+        return plan(few, Question(drug="rocatinlimab", induction=induction, dose=300))
+
+    made = asked("150 mg below 80 kg, 300 mg from 80 kg, every 4 weeks")
+    assert made.regimens[0].edges == (80.0,)
+    assert np.isfinite(made.lanes.log_concentration).all()
+    assert made.trough[0].tolist() == [24, 28, 36, 52, 104]
+    with pytest.raises(ModelError, match="decides at visits"):
+        asked(AGAIN)
+
+
+def test_days_without_number_are_refused(few):
+    with pytest.raises(DataError, match="over 4000 days"):
+        arms_for(few, "rocatinlimab", [regimen(AGAIN.replace("8 weeks when", "0.01 weeks when"))],
+                 WEEKS)  # fmt: skip
 
 
 def ask(few, draws, **asked):
