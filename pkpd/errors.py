@@ -33,7 +33,12 @@ class DataError(PkpdError):
 
 
 class ModelError(PkpdError):
-    """A model or a fit's settings do not make sense."""
+    """A model, a regimen or a fit's settings do not make sense; `said` holds each fault's words."""
+
+    def __init__(self, *said: str) -> None:
+        self.said = said
+        lines = [f"{len(said)} faults", *(f"  - {each}" for each in said)]
+        super().__init__(said[0] if len(said) == 1 else "\n".join(lines))
 
 
 class UnitError(PkpdError):

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
+from pkpd.data.dosed_events import with_regimen
 from pkpd.data.dosing_faults import dosing_faults
 from pkpd.data.event_faults import model_faults
 from pkpd.data.events import Events, Source, read_events
@@ -21,6 +22,9 @@ from pkpd.mechanism.schedule import Schedule
 from pkpd.mechanism.timeline import Dosing
 from pkpd.model import Model, Named
 from pkpd.records import by_subject, dosing, lengthened, schedules
+from pkpd.regimen import Regimen
+from pkpd.regimen import regimen as read_regimen
+from pkpd.units import convert
 
 SOLVERS = {"closed": "", "ode": "dopri8", "stiff": "kvaerno5"}
 
@@ -32,6 +36,7 @@ def simulate(
     *,
     solver: str | None = None,
     settings: Mapping[str, float] | None = None,
+    regimen: Regimen | str | None = None,
 ) -> pd.DataFrame:
     """Outputs and states at every record with EVID 0 or 2, in input order.
 
@@ -48,6 +53,10 @@ def simulate(
     `rate_` and the compartment) and -2 (`dur_`), lag and bioavailability by compartment. Steady
     states are solved for, not waited for.
 
+    `regimen` (words such as "300 mg every 4 weeks", week 0 at TIME 0) gives every subject its
+    doses besides those of the events, by the subject's WT where they go by weight; records at the
+    time of such a dose are read before it.
+
     `solver` is "closed" (linear models, the default for them), "stiff" (adaptive, implicit, the
     default for models that say they are stiff) or "ode" (adaptive, order 8).
 
@@ -63,8 +72,22 @@ def simulate(
     model = load(model) if isinstance(model, str) else model
     method = _method(model, solver)
     read = _checked(events, model)
-    table = read.table
-    values = individual_values(model, table["ID"], parameters, settings or {})
+    if regimen is not None:
+        read = _dosed(read, model, read_regimen(regimen) if isinstance(regimen, str) else regimen)
+    own, named = _parameters(model, read.table, parameters, settings or {})
+    doses = dosing(model, read.table, {**own, **named})
+    _refuse_doses(read, model, own, doses)
+    return _rows(model, read.table, _levels(model, read.table, own, doses, method), own)
+
+
+def _parameters(
+    model: Model,
+    table: pd.DataFrame,
+    parameters: pd.DataFrame | Path | str | Mapping[str, float] | None,
+    settings: Mapping[str, float],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Each record's own parameters, and those that say what becomes of its compartment's doses."""
+    values = individual_values(model, table["ID"], parameters, settings)
     covariates = {
         c.name: np.asarray(pd.to_numeric(table[c.name.upper()]), float)
         for c in model.covariates
@@ -74,16 +97,20 @@ def simulate(
         name: np.broadcast_to(np.asarray(value, float), len(table))
         for name, value in individual(model, values, covariates).items()
     }
-    named = {name: value for name, value in values.items() if name not in own}
-    doses = dosing(model, table, {**own, **named})
-    faults = dosing_faults(read.name, table, doses)
+    return own, {name: value for name, value in values.items() if name not in own}
+
+
+def _refuse_doses(
+    read: Events, model: Model, own: Mapping[str, np.ndarray], doses: Mapping[str, np.ndarray]
+) -> None:
+    """`DataError` with every dose that cannot be; `ModelError` for a steady state there is not."""
+    faults = dosing_faults(read.name, read.table, doses)
     if faults:
         raise DataError(faults)
-    if table["SS"].gt(0).any() and Equations(model.rates, model.states).timed(
+    if read.table["SS"].gt(0).any() and Equations(model.rates, model.states).timed(
         {name: value[0] for name, value in own.items()}
     ):
         raise ModelError(f"The rates of {model.name} look at time: it has no steady state (SS).")
-    return _rows(model, table, _levels(model, table, own, doses, method), own)
 
 
 def _levels(
@@ -131,6 +158,18 @@ def _checked(events: Events | Source, model: Model) -> Events:
     if faults:
         raise DataError(faults)
     return events
+
+
+def _dosed(read: Events, model: Model, given: Regimen) -> Events:
+    """The records with a regimen's doses, told in the model's units."""
+    into = model.doses_into[0] if model.doses_into else model.states[0]
+    unit = model.units.get(into)
+    return with_regimen(
+        read,
+        given,
+        week=convert(1.0, "week", model.units["time"]),
+        milligram=convert(1.0, "mg", unit) if unit else 1.0,
+    )
 
 
 def _course(model: Model, made: Schedule, doses: Dosing, p: Mapping, method: str) -> Course:

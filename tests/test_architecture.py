@@ -20,7 +20,7 @@ ROOMS = (
     ("files", "checkpoint"),
     ("variation.spread", "variation.prior"),
     ("model", "model_units"),
-    ("regimen", "regimen_clauses", "regimen_text"),
+    ("regimen",),
     ("data",),
     ("mechanism",),
     ("records",),

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pkpd.errors import ModelError
@@ -144,11 +144,13 @@ REGIMENS = st.lists(st.one_of(everies(), st.builds(Once, AMOUNTS, WEEKS)), max_s
 )
 
 
+@settings(deadline=None)
 @given(REGIMENS)
 def test_what_is_written_reads_back_to_the_same(given_regimen):
     assert regimen(str(given_regimen)) == given_regimen
 
 
+@settings(deadline=None)
 @given(REGIMENS, WEEKS)
 def test_doses_come_in_order_once_a_week_and_not_past_the_end(given_regimen, until):
     doses = given_regimen.doses(until)
@@ -158,6 +160,7 @@ def test_doses_come_in_order_once_a_week_and_not_past_the_end(given_regimen, unt
     assert all(dose.amount > 0 for dose in doses)
 
 
+@settings(deadline=None)
 @given(REGIMENS, st.integers(0, 60))
 def test_a_shift_moves_every_dose_and_no_amount(given_regimen, by):
     before = given_regimen.doses(100)
@@ -166,6 +169,7 @@ def test_a_shift_moves_every_dose_and_no_amount(given_regimen, by):
     assert [dose.amount for dose in after] == pytest.approx([dose.amount for dose in before])
 
 
+@settings(deadline=None)
 @given(REGIMENS, REGIMENS, st.integers(0, 60))
 def test_then_is_the_doses_before_and_the_other_ones_after(first, second, week):
     joined = first.then(second, week).doses(150)

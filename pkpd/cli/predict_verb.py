@@ -18,10 +18,13 @@ if TYPE_CHECKING:  # pandas takes 0.4 s, which `pkpd --help` need not wait for
 
 Drug = Annotated[str | None, typer.Option(help="Drug, for a regimen of your own.")]
 Words = Annotated[
-    str | None, typer.Option(help="For example '300 mg every 8 weeks, extra 300 mg at week 2'.")
+    str | None,
+    typer.Option(help="For example '300 mg every 8 weeks, miss dose 3'; see docs/regimens.md."),
 ]
 Weeks = Annotated[str | None, typer.Option(help="Weeks to predict, as 24,52.")]
-Endpoint = Annotated[str, typer.Option(help="EASI50, EASI75, EASI90, IGA01 ...")]
+Endpoint = Annotated[
+    str, typer.Option(help="EASI50, EASI75, EASI90, IGA01, DOSES, EASI50_RECAPTURED ...")
+]
 Estimand = Annotated[str, typer.Option(help="NRI: who leaves counts as no responder.")]
 NewTrial = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Predict a new trial with N patients an arm.")

@@ -22,6 +22,10 @@ Setting = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One value for all.")
 ]
 Solver = Annotated[str | None, typer.Option(help="closed, ode or stiff.")]
+Words = Annotated[
+    str | None,
+    typer.Option(help="Doses for every subject, as '300 mg every 4 weeks', week 0 at TIME 0."),
+]
 Out = Annotated[Path | None, typer.Option(help="CSV to write; stdout if not given.")]
 
 
@@ -32,6 +36,7 @@ def simulate(
     parameters: Individuals = None,
     settings: Setting = None,
     solver: Solver = None,
+    regimen: Words = None,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
@@ -41,7 +46,7 @@ def simulate(
         raise typer.BadParameter(f"--out {out}: there is no folder {out.parent}.")
     from pkpd.simulation import simulate as simulated  # brings jax and pandas: 1 s
 
-    table = simulated(model, events, parameters, solver=solver, settings=values)
+    table = simulated(model, events, parameters, solver=solver, settings=values, regimen=regimen)
     if out is not None:
         _write(table, out)
     if as_json:

@@ -88,10 +88,15 @@ def _arm(line: Line) -> tuple[Arm, list[Fault]]:
 
 def _regimen(line: Line) -> tuple[Regimen, list[Fault]]:
     try:
-        return regimen(line.text["regimen"]), []
+        found = regimen(line.text["regimen"])
     except ModelError as error:
-        fault = line.fault("the regimen makes no sense", str(error))
-        return Regimen(), [fault]
+        said = [line.fault("the regimen makes no sense", each) for each in error.said]
+        return Regimen(), said
+    if found.edges or found.rules:
+        what = "goes by body weight" if found.edges else "is decided at visits"
+        remedy = "Arms are fitted as given to all alike: write the doses of the arm."
+        return Regimen(), [line.fault(f"the regimen '{found}' {what}", remedy)]
+    return found, []
 
 
 def _optional(value: float) -> float | None:

@@ -23,27 +23,27 @@ _DOSES = 16
 def _mesh(
     times: np.ndarray, doses: np.ndarray, amounts: np.ndarray, step: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Days since the first dose at which steps end, and the amount given at each, in order.
+    """Days since the first dose at which steps end, and the amounts (a column a lane) given there.
 
     The numbers of doses and of days are padded, so that one program serves many regimens.
     """
     end = max(float(times.max()), 0.0)
-    given = (amounts > 0) & (doses <= end)
+    given = (amounts > 0).any(axis=1) & (doses <= end)
     padding = -given.sum() % _DOSES
     doses = np.append(doses[given], np.full(padding, end))
-    amounts = np.append(amounts[given], np.zeros(padding))
+    amounts = np.vstack([amounts[given], np.zeros((padding, amounts.shape[1]))])
     fine = np.minimum(doses[:, None] + _AFTER_DOSE, end).ravel()
     grid = np.minimum(step * np.arange(np.ceil(end / step / 64) * 64 + 1), end)
     days = np.concatenate([doses, fine, grid])
     order = np.argsort(days, kind="stable")
-    given_at = np.concatenate([amounts, np.zeros(fine.size + grid.size)])
+    given_at = np.vstack([amounts, np.zeros((fine.size + grid.size, amounts.shape[1]))])
     return days[order], given_at[order]
 
 
 @partial(jax.jit, static_argnames=("rates", "outputs", "states"))
 def _solve(
     mesh: Float[Array, " mesh"],
-    amounts: Float[Array, " mesh"],
+    amounts: Float[Array, "mesh lanes_or_one"],
     wanted: Float[Array, "times lanes_or_one"],
     lag: Float[Array, " lanes_or_one"],
     share: Float[Array, " lanes_or_one"],
@@ -56,7 +56,8 @@ def _solve(
 ) -> Float[Array, "times lanes"]:
     lanes = wanted.shape[1]
     days = jnp.concatenate([jnp.tile(mesh[:, None], lanes), wanted])
-    given = jnp.concatenate([jnp.tile(amounts[:, None], lanes), jnp.zeros_like(wanted)])
+    amounts = jnp.broadcast_to(amounts, (mesh.size, lanes))
+    given = jnp.concatenate([amounts, jnp.zeros_like(wanted)])
     order = jnp.argsort(days, axis=0, stable=True)
     days, given = (jnp.take_along_axis(x, order, axis=0) for x in (days, given))
     given = given * share
@@ -77,6 +78,14 @@ def _solve(
     return jnp.take_along_axis(path, place, axis=0)
 
 
+def _first(doses: np.ndarray, amounts: np.ndarray) -> float:
+    """The day of the first dose of every lane."""
+    given = np.where(amounts > 0, doses[:, None], np.inf).min(axis=0)
+    if given.min() != given.max():
+        raise ValueError("the lanes of one solve must have their first dose on one day")
+    return float(given[0])
+
+
 def concentrations(
     model: Model,
     doses_time: np.ndarray,
@@ -90,18 +99,21 @@ def concentrations(
 
     `parameters` are the individuals' own (what `model.individual` gives), one array or number a
     name, with bioavailability and lag under the names of `model.dosing` or as `f_depot`,
-    `lag_depot`; they may be traced. `doses_time`, `doses_amount` and `times` are plain arrays.
+    `lag_depot`; they may be traced. `doses_time`, `doses_amount` and `times` are plain arrays;
+    `doses_amount` has a number a dose, or a row of one a lane, 0 where that lane has no dose then.
+    The model's time counts from the first dose, which must be the same for all lanes.
     Runge-Kutta of order four, steps of at most `step` days, finer in the day after each dose:
     within 1e-6 of a tight solve where concentrations exceed 1e-3 mg/L.
     """
     doses = np.asarray(doses_time, float).ravel()
-    amounts = np.asarray(doses_amount, float).ravel()
+    amounts = np.asarray(doses_amount, float)
     times = np.asarray(times, float).ravel()
     p = {name: jnp.asarray(value, float) for name, value in parameters.items()}
     lanes = max((value.size for value in p.values()), default=1)
     if not (amounts > 0).any():
         return jnp.zeros((times.size, lanes))
-    first = doses[amounts > 0].min()
+    amounts = amounts.reshape(doses.size, -1)
+    first = _first(doses, amounts)
     depot = model.doses_into[0]
     share, lag = (
         jnp.atleast_1d(dosing_value(p, dosing=model.dosing, role=role, state=depot))
@@ -109,6 +121,8 @@ def concentrations(
     )
     mesh, given = _mesh(times - first, doses - first, amounts, step)
     wanted = jnp.maximum(times[:, None] - first - lag, 0.0)
+    if amounts.shape[1] > 1:
+        wanted = jnp.broadcast_to(wanted, (times.size, lanes))
     states = (depot, *(name for name in model.states if name != depot))
     return _solve(
         jnp.asarray(mesh),

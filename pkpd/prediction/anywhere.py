@@ -12,15 +12,21 @@ from pkpd.arm_level.problem import Likelihood
 from pkpd.errors import DataError, Fault, ModelError
 from pkpd.prediction.asked import Asked
 from pkpd.prediction.checks import close
+from pkpd.prediction.followed import arms_for
 from pkpd.prediction.kept import COPIES, ESTIMANDS
-from pkpd.prediction.patients import RESPONSES, Shown, luck, shown, wandering
+from pkpd.prediction.patients import RESPONSES, Luck, Shown, luck, shown, wandering
+from pkpd.prediction.retreatment import AFTER_RETREATMENT, after_retreatment, doses_by
 from pkpd.prediction.simulated import Draws, futures, lanes_for, with_new_trial
 from pkpd.prediction.summarise import interval, rows, table
+from pkpd.regimen import Regimen
 from pkpd.regimen import regimen as read
 
+LUCKS_DECIDED = 2
+"""Lucks of a virtual patient whose doses follow it, each draw its own: every one is solved."""
 PLACEBO = "placebo"
 STATISTICS = {
     **dict.fromkeys(RESPONSES, "proportion"), "EASI_PCHG": "mean_change", "CONC": "concentration",
+    "DOSES": "mean_count", **dict.fromkeys(AFTER_RETREATMENT, "proportion"),
 }  # fmt: skip
 
 
@@ -29,21 +35,27 @@ def predict(
 ) -> pd.DataFrame:
     """Rows of predictions.csv (induction empty) for one regimen at the weeks asked about.
 
-    Proportions 0 to 1, EASI_PCHG in per cent, CONC in mg/L. Layer "uncertainty" is the drug's own
+    Proportions 0 to 1, EASI_PCHG in per cent, CONC in mg/L, DOSES given so far; RETREATED and
+    EASI50_RECAPTURED and so on as `retreatment` says. Layer "uncertainty" is the drug's own
     trial (placebo: the trial with a placebo arm), its population. With `asked.new_trial` = n,
-    layer "new_trial": a trial not yet seen, with effects of its own and n patients sampled.
+    layer "new_trial": a trial not yet seen, with effects of its own and n patients sampled. Doses
+    that go by weight go by each virtual patient's; rules are decided at each patient's visits.
 
     Raises
     ------
     DataError
         Listing every unknown word, number out of range, and pair that does not go together.
+    FitError
+        If the doses of a regimen with rules do not settle.
     """
-    faults = _words(likelihood, asked) + _regimen(asked.drug, asked.regimen)
+    faults = _words(likelihood, asked) + _regimen(asked)
     faults += _numbers(asked, level, draws)
     if faults:
         raise DataError(faults)
     when = np.unique(np.asarray(asked.weeks, float))
-    values = np.stack(list(_answers(likelihood, draws, asked, when, np.random.default_rng(seed))))
+    random, given = np.random.default_rng(seed), read(asked.regimen)
+    answer = _decided if given.rules else _fixed
+    values = np.stack(list(answer(likelihood, draws, asked, given, when, random)))
     first = {
         "drug": asked.drug,
         "induction": "",
@@ -55,23 +67,48 @@ def predict(
         "level": level,
         "layer": "uncertainty" if asked.new_trial is None else "new_trial",
     }
-    label = str(read(asked.regimen))
-    return table(rows(first, (label,), when, interval(values[:, None], level), last))
+    return table(rows(first, (str(given),), when, interval(values[:, None], level), last))
 
 
-def _answers(
+def _decided(
     likelihood: Likelihood,
     draws: Draws,
     asked: Asked,
+    given: Regimen,
     when: np.ndarray,
     random: np.random.Generator,
 ) -> Iterator[np.ndarray]:
-    """Each draw's answer at every week."""
+    """Each draw's answer at every week, for a regimen decided at visits."""
+    arm = arms_for(likelihood, asked.drug, [given], when, new_trial=asked.new_trial is not None)[0]
+    at = np.searchsorted(arm.weeks, when)
+    if asked.new_trial is not None:
+        draws = with_new_trial(likelihood, draws, int(random.integers(2**31)))
+    patients = _patients(
+        likelihood, draws, asked, arm.weeks, random, copies=LUCKS_DECIDED, anew=True
+    )
+    for values, who, chance in patients:
+        found = arm.follow(values, who, chance, all_seen=asked.estimand == "hypothetical")
+        if asked.endpoint in AFTER_RETREATMENT:
+            yield after_retreatment(found, arm, asked.endpoint, asked.estimand)[at]
+        else:
+            count = doses_by(found.given, arm.weeks)
+            yield _statistic(found.visit, found.level, count, asked.endpoint, asked.estimand)[at]
+
+
+def _fixed(
+    likelihood: Likelihood,
+    draws: Draws,
+    asked: Asked,
+    given: Regimen,
+    when: np.ndarray,
+    random: np.random.Generator,
+) -> Iterator[np.ndarray]:
+    """Each draw's answer at every week, for a regimen that looks at nobody."""
     settings, unseen = likelihood.settings.predictions, asked.new_trial is not None
     lanes = lanes_for(
         likelihood,
         asked.drug,
-        [read(asked.regimen)],
+        [given],
         np.append(when, max(when[-1], 1.0)),
         patients=settings.patients,
         seed=settings.seed,
@@ -79,13 +116,10 @@ def _answers(
     )
     if unseen:
         draws = with_new_trial(likelihood, draws, int(random.integers(2**31)))
-    size = lanes.easi.shape[1]
-    who, chance = np.tile(np.arange(size), COPIES), luck(random, len(when), (size * COPIES,))
-    for k, future in enumerate(futures(likelihood, draws, lanes, when)):
-        values = {name: np.asarray(draws[name][k]) for name in likelihood.space.names}
-        if asked.new_trial is not None:
-            who = random.integers(size, size=asked.new_trial)
-            chance = luck(random, len(when), (asked.new_trial,))
+    count = np.array([len(given.weeks(week)) for week in when], float)[:, None]
+    patients = _patients(likelihood, draws, asked, when, random)
+    for future in futures(likelihood, draws, lanes, when):
+        values, who, chance = next(patients)
         ratio, stay, level = (part[:, 0, who] for part in (future.ratio, future.stay, future.level))
         visit = shown(
             values,
@@ -96,12 +130,41 @@ def _answers(
             drift=wandering(values, chance, when),
             trial=int(lanes.trial[0]),
         )
-        yield _statistic(visit, level, asked.endpoint, asked.estimand)
+        doses = np.broadcast_to(count, level.shape)
+        yield _statistic(visit, level, doses, asked.endpoint, asked.estimand)
 
 
-def _statistic(visit: Shown, level: np.ndarray, endpoint: str, estimand: str) -> np.ndarray:
+def _patients(
+    likelihood: Likelihood,
+    draws: Draws,
+    asked: Asked,
+    weeks: np.ndarray,
+    random: np.random.Generator,
+    *,
+    copies: int = COPIES,
+    anew: bool = False,
+) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray, Luck]]:
+    """Each draw's values, which virtual patients there are, and their luck at `weeks`.
+
+    All draws share patients and luck; with `anew` each has its own luck, and a new trial its own
+    patients as well.
+    """
+    size = 1 << (likelihood.settings.predictions.patients - 1).bit_length()
+    who = np.tile(np.arange(size), copies)
+    chance = luck(random, len(weeks), who.shape)
+    for k in range(len(next(iter(draws.values())))):
+        if asked.new_trial is not None:
+            who = random.integers(size, size=asked.new_trial)
+        if anew or asked.new_trial is not None:
+            chance = luck(random, len(weeks), who.shape)
+        yield {name: np.asarray(draws[name][k]) for name in likelihood.space.names}, who, chance
+
+
+def _statistic(
+    visit: Shown, level: np.ndarray, doses: np.ndarray, endpoint: str, estimand: str
+) -> np.ndarray:
     """One draw's answer at every week."""
-    plain = {"EASI_PCHG": 100 * (visit.seen - 1), "CONC": level}
+    plain = {"EASI_PCHG": 100 * (visit.seen - 1), "CONC": level, "DOSES": doses}
     value = plain[endpoint] if endpoint in plain else visit.response[endpoint]
     if estimand == "hypothetical":
         return value.mean(axis=-1)
@@ -132,14 +195,21 @@ def _words(likelihood: Likelihood, asked: Asked) -> list[Fault]:
     return faults
 
 
-def _regimen(drug: str, text: str) -> list[Fault]:
+def _regimen(asked: Asked) -> list[Fault]:
+    where = f"regimen '{asked.regimen}'"
     try:
-        given = read(text)
+        given = read(asked.regimen)
     except ModelError as error:
-        return [Fault(f"regimen '{text}'", str(error).rstrip("."), "Write it in those words")]
-    if drug == PLACEBO and given.clauses:
-        return [Fault(f"regimen '{text}'", "placebo takes no drug", "Write none, or name the drug")]
-    return []
+        remedy = "Write it in words that are understood"
+        return [Fault(where, said.rstrip("."), remedy) for said in error.said]
+    faults = []
+    if asked.drug == PLACEBO and given.clauses:
+        faults.append(Fault(where, "placebo takes no drug", "Write none, or name the drug"))
+    if asked.endpoint in AFTER_RETREATMENT and not any(r.act == "re-treat" for r in given.rules):
+        found = f"nobody is re-treated under '{given}'"
+        remedy = "Add a rule, as 're-treat every 4 weeks when EASI-50 is lost'"
+        faults.append(Fault(f"endpoint '{asked.endpoint}'", found, remedy))
+    return faults
 
 
 def _numbers(asked: Asked, level: float, draws: Draws) -> list[Fault]:

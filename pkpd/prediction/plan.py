@@ -66,5 +66,5 @@ def _visits(asked: Predictions) -> np.ndarray:
 
 def last_before(given: Regimen, week: float, selection: float) -> float:
     """The week of the last level read before a dose; `week` itself where dosing has stopped."""
-    doses = [dose.week for dose in given.doses(week) if dose.week >= selection]
+    doses = [at for at in given.weeks(week) if at >= selection]
     return doses[-1] if doses else week

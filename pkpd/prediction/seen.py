@@ -42,7 +42,7 @@ def seen(likelihood: Likelihood, drug: str) -> Seen:
 
 def flag(plan: Plan, known: Seen, regimen: int, week: float) -> str:
     """In words, where an answer goes beyond what was observed; empty where it does not."""
-    doses = [d.week for d in plan.regimens[regimen].doses(plan.weeks[-1])]
+    doses = plan.regimens[regimen].weeks(plan.weeks[-1])
     said = []
     if np.isinf(plan.intervals[regimen]):
         if week - doses[-1] > known.off:

@@ -13,9 +13,10 @@ from pkpd.arm_level import arms
 from pkpd.arm_level.problem import Likelihood
 from pkpd.arm_level.trajectories import Lanes
 from pkpd.mechanism import mesh as meshes
+from pkpd.model import Model
 from pkpd.prediction.trials import baseline, dosing_phases, given_in, trial_of
 from pkpd.regimen import Regimen
-from pkpd.variation.population import exposures, population
+from pkpd.variation.population import Population, exposures, population
 from pkpd.variation.subjects import varying
 
 WEEK = 7.0
@@ -32,6 +33,17 @@ class Future:
     level: Float[np.ndarray, "T R N"]
 
 
+@dataclass(frozen=True)
+class Steps:
+    """Days that a mesh must hold beyond doses and weeks, and days on which occupancy jumps."""
+
+    days: frozenset[float] = frozenset()
+    onsets: frozenset[float] = frozenset()
+
+
+NO_STEPS = Steps()
+
+
 def lanes_for(
     likelihood: Likelihood,
     drug: str,
@@ -41,24 +53,20 @@ def lanes_for(
     patients: int,
     seed: int,
     new_trial: bool = False,
+    steps: Steps = NO_STEPS,
 ) -> Lanes:
     """Lanes of regimens of one drug ("placebo" has none to give) that share their patients.
 
     Trial effects are those of the drug's own trial; with `new_trial`, of one trial more than the
-    fit had, for draws from `with_new_trial`. `patients` is rounded up to a power of two.
+    fit had, for draws from `with_new_trial`. `patients` is rounded up to a power of two. Where
+    amounts go by weight, each patient gets theirs.
     """
     trial, end = trial_of(likelihood, drug), float(np.max(weeks))
-    doses = [[(d.week * WEEK, d.amount) for d in regimen.doses(end)] for regimen in regimens]
-    days = _days(doses, weeks)
-    pk = likelihood.pk[drug if drug in likelihood.pk else given_in(likelihood, trial)]
-    random = tuple(p.name for p in likelihood.disease.parameters if p.between is not None)
-    kinds = dict.fromkeys(name for model in likelihood.pk.values() for name in varying(model))
-    count, runs = 1 << (patients - 1).bit_length(), len(regimens)
-    asked = likelihood.settings.patients.model_copy(update={"count": count, "seed": seed})
-    people = population(
-        asked, [baseline(likelihood, trial)] * runs, [0] * runs, random, tuple(kinds)
-    )
-    nodes = meshes.nodes(days)
+    days = _days([regimen.weeks(end) for regimen in regimens], weeks, steps)
+    people = people_for(likelihood, drug, len(regimens), patients=patients, seed=seed)
+    doses = [dosed(r, end, people.covariates["wt"][k]) for k, r in enumerate(regimens)]
+    pk, nodes = kinetics(likelihood, drug), meshes.nodes(days)
+    random, runs = _random(likelihood), len(regimens)
     phases, trials = likelihood.settings.dropout, likelihood.space.coords["trial"]
     phase = np.full(days.size - 1, len(phases))
     drugs = tuple(likelihood.settings.drugs)
@@ -78,11 +86,42 @@ def lanes_for(
     )
 
 
-def _days(doses: list[list[tuple[float, float]]], weeks: np.ndarray) -> np.ndarray:
-    given = {day for regimen in doses for day, _ in regimen}
-    onsets = {regimen[0][0] for regimen in doses if regimen}
+def people_for(
+    likelihood: Likelihood, drug: str, runs: int, *, patients: int, seed: int
+) -> Population:
+    """The virtual patients of a drug's trial, the same in each of `runs` runs."""
+    kinds = dict.fromkeys(name for model in likelihood.pk.values() for name in varying(model))
+    count = 1 << (patients - 1).bit_length()
+    asked = likelihood.settings.patients.model_copy(update={"count": count, "seed": seed})
+    base = baseline(likelihood, trial_of(likelihood, drug))
+    return population(asked, [base] * runs, [0] * runs, _random(likelihood), tuple(kinds))
+
+
+def kinetics(likelihood: Likelihood, drug: str) -> Model:
+    """The pharmacokinetics of a drug; for "placebo", of what the trial gives."""
+    given = given_in(likelihood, trial_of(likelihood, drug))
+    return likelihood.pk[drug if drug in likelihood.pk else given]
+
+
+def dosed(
+    regimen: Regimen, end: float, weights: np.ndarray
+) -> list[tuple[float, float | np.ndarray]]:
+    """(day, mg) of the doses up to week `end`, mg a number a patient where it goes by weight."""
+    if not regimen.edges:
+        return [(dose.week * WEEK, dose.amount) for dose in regimen.doses(end)]
+    when, amounts = regimen.doses_by_weight(end, weights)
+    return list(zip((when * WEEK).tolist(), amounts, strict=True))
+
+
+def _random(likelihood: Likelihood) -> tuple[str, ...]:
+    return tuple(p.name for p in likelihood.disease.parameters if p.between is not None)
+
+
+def _days(doses: Sequence[Sequence[float]], weeks: np.ndarray, steps: Steps) -> np.ndarray:
+    given = {week * WEEK for regimen in doses for week in regimen}
+    onsets = {regimen[0] * WEEK for regimen in doses if regimen} | steps.onsets
     asked = {float(week) * WEEK for week in weeks}
-    return meshes.graded(max(asked), {*given, *asked}, onsets, WIDEST)
+    return meshes.graded(max(asked), {*given, *asked, *steps.days}, onsets, WIDEST)
 
 
 def with_new_trial(likelihood: Likelihood, draws: Draws, seed: int) -> dict[str, np.ndarray]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int
 
 from pkpd.mechanism.exposure import concentrations
 from pkpd.model import Model
@@ -28,6 +29,14 @@ class Population:
     scores: Mapping[str, np.ndarray]
     easi: np.ndarray
     covariates: Mapping[str, np.ndarray]
+
+    def some(self, who: Int[np.ndarray, " k"]) -> Population:
+        """The patients at places `who` of every run."""
+        return Population(
+            {name: z[:, who] for name, z in self.scores.items()},
+            self.easi[:, who],
+            {name: value[:, who] for name, value in self.covariates.items()},
+        )
 
 
 def population(
@@ -60,9 +69,16 @@ def _baseline(z: np.ndarray, mean: float, sd: float | None, settings: Patients) 
 
 
 def exposures(
-    model: Model, people: Population, run: int, doses: list[tuple[float, float]], days: np.ndarray
+    model: Model,
+    people: Population,
+    run: int,
+    doses: Sequence[tuple[float, float | np.ndarray]],
+    days: np.ndarray,
 ) -> np.ndarray:
-    """Natural log of mg/L, shape (3, days, patients): clearance shifted by -NODE, 0, NODE."""
+    """Natural log of mg/L, shape (3, days, patients): clearance shifted by -NODE, 0, NODE.
+
+    `doses` are days and mg, one number for all patients or one each.
+    """
     own = {name: people.scores[f"pk {name}"][run] for name in varying(model)}
     covariates = {name: value[run] for name, value in people.covariates.items()}
     parameters = subjects(model, own, covariates)
@@ -70,6 +86,8 @@ def exposures(
     if not doses:
         return np.full((3, days.size, patients), -30.0)
     when, amount = (np.array(column) for column in zip(*doses, strict=True))
+    if amount.ndim > 1:
+        amount = np.tile(amount, 3)
     wide = {
         name: jnp.tile(jnp.broadcast_to(jnp.asarray(value), (patients,)), 3)
         for name, value in parameters.items()

@@ -302,6 +302,14 @@ def test_a_changed_file_is_a_fault(folder):
         ({"n": "52.5"}, "n is '52.5'"),
         ({"regimen": "-150 mg every 4 weeks"}, "the regimen makes no sense"),
         ({"regimen": "150 mg now and then"}, "the regimen makes no sense"),
+        (
+            {"regimen": "1 mg below 60 kg, 2 mg from 60 kg, every 4 weeks"},
+            "the regimen '1 mg below",
+        ),
+        (
+            {"regimen": "1 mg at week 0, re-treat every 4 weeks when EASI-50 is lost"},
+            "the regimen '1 mg at week 0, re-treat",
+        ),
         ({"regimen": "150 mg every 4 weeks"}, "off drug from week 36, yet the regimen"),
         ({"easi_mean": "80"}, "easi_mean is '80'"),
         ({"easi_sd": "0"}, "easi_sd is '0'"),

@@ -78,3 +78,29 @@ def test_regimens_share_one_program_and_no_dose_gives_nothing():
     assert _solve._cache_size() == before
     assert not concentrations(model, np.zeros(0), np.zeros(0), p, TIMES).any()
     assert not concentrations(model, np.array([400.0]), np.array([300.0]), p, TIMES).any()
+
+
+def test_lanes_with_doses_of_their_own_are_those_solved_alone():
+    model = load("rocatinlimab_okada_2025")
+    p = patients(model)
+    doses = np.array([0.0, 28.0, 45.0, 84.0])
+    amounts = np.tile([[300.0], [150.0], [0.0], [300.0]], 6)
+    amounts[1:, 2] = 0.0  # one dose, the first
+    amounts[:, 4] = [600.0, 0.0, 75.0, 10.0]
+    found = np.asarray(concentrations(model, doses, amounts, p, TIMES))
+    for i in range(6):
+        own = amounts[:, i] > 0
+        alone = {n: float(v[i]) for n, v in p.items()}
+        wanted = reference(alone, doses[own], amounts[own, i])
+        seen = wanted > 1e-3
+        assert seen.sum() > 20
+        np.testing.assert_allclose(found[seen, i], wanted[seen], rtol=1e-6)
+
+
+def test_lanes_must_begin_on_one_day():
+    with pytest.raises(ValueError, match="first dose on one day"):
+        p = patients(load("rocatinlimab_okada_2025"), 2)
+        concentrations(
+            load("rocatinlimab_okada_2025"), np.array([0.0, 7.0]), np.array([[0, 1], [1, 1]]), p,
+            TIMES,
+        )  # fmt: skip

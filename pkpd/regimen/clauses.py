@@ -7,22 +7,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pkpd.errors import ModelError
+from pkpd.regimen.amounts import Amount, amount_faults
 
 SHORTEST_INTERVAL = 0.01  # weeks, under two hours: anything shorter is a slip of the pen
-_DIGITS = 9  # weeks are told apart down to a thousandth of a second
-_SLACK = 1e-6  # of an interval: 3 * 0.1 weeks is 0.3 weeks
+DIGITS = 9  # weeks are told apart down to a thousandth of a second
+SLACK = 1e-6  # of an interval: 3 * 0.1 weeks is 0.3 weeks
 
 
 @dataclass(frozen=True)
 class Once:
     """One dose of `amount` mg at `first` weeks."""
 
-    amount: float
+    amount: Amount
     first: float
 
     def __post_init__(self) -> None:
-        _check_amount(self.amount)
-        _check_week(self.first)
+        if faults := amount_faults(self.amount) + week_faults(self.first):
+            raise ModelError(*faults)
 
 
 @dataclass(frozen=True)
@@ -32,24 +33,21 @@ class Every:
     `until` None means that dosing goes on.
     """
 
-    amount: float
+    amount: Amount
     interval: float
     first: float = 0.0
     until: float | None = None
 
     def __post_init__(self) -> None:
-        _check_amount(self.amount)
-        _check_week(self.first)
-        if not SHORTEST_INTERVAL <= self.interval < math.inf:
-            raise ModelError(
-                f"A dosing interval of {self.interval:g} weeks cannot be: give at least "
-                f"{SHORTEST_INTERVAL:g} weeks, as in 'every 4 weeks'."
-            )
+        faults = amount_faults(self.amount) + week_faults(self.first)
+        faults += interval_faults(self.interval)
         if self.until is not None and not self.first <= self.until < math.inf:
-            raise ModelError(
+            faults.append(
                 f"Dosing that starts at week {self.first:g} cannot end at week {self.until:g}: "
                 "the end comes before the start."
             )
+        if faults:
+            raise ModelError(*faults)
 
 
 Clause = Once | Every
@@ -82,6 +80,18 @@ def tidied(clause: Clause) -> Clause:
     return replace(clause, until=_week(clause, count))
 
 
+def planned(clauses: Iterable[Clause], until: float) -> list[float]:
+    """The weeks up to and with week `until` in which any clause has a dose, in order, each once."""
+    return sorted({week for clause in clauses for week in weeks(clause, until)})
+
+
+def overlap(one: Clause, other: Clause) -> tuple[float, float] | None:
+    """The weeks from and to which two schedules both run; None where one has ended before."""
+    begin = max(one.first, other.first)
+    end = min(last_week(one), last_week(other))
+    return (begin, end) if begin <= end else None
+
+
 def before(clauses: Iterable[Clause], week: float) -> tuple[Clause, ...]:
     """The clauses without their doses at week `week` or later."""
     return tuple(_ended(c, week) for c in clauses if c.first < week)
@@ -89,35 +99,39 @@ def before(clauses: Iterable[Clause], week: float) -> tuple[Clause, ...]:
 
 def moved(clause: Clause, by: float) -> Clause:
     """The clause with every week `by` weeks later."""
-    first = round(clause.first + by, _DIGITS)
+    first = round(clause.first + by, DIGITS)
     if isinstance(clause, Every) and clause.until is not None:
-        return replace(clause, first=first, until=round(clause.until + by, _DIGITS))
+        return replace(clause, first=first, until=round(clause.until + by, DIGITS))
     return replace(clause, first=first)
 
 
 def _ended(clause: Clause, week: float) -> Clause:
     if last_week(clause) < week or isinstance(clause, Once):
         return clause
-    count = math.ceil((week - clause.first) / clause.interval - _SLACK) - 1
+    count = math.ceil((week - clause.first) / clause.interval - SLACK) - 1
     return tidied(replace(clause, until=_week(clause, max(count, 0))))
 
 
 def _intervals(clause: Every, end: float) -> int:
-    return math.floor((end - clause.first) / clause.interval + _SLACK)
+    return math.floor((end - clause.first) / clause.interval + SLACK)
 
 
 def _week(clause: Every, number: int) -> float:
-    return round(clause.first + number * clause.interval, _DIGITS)
+    return round(clause.first + number * clause.interval, DIGITS)
 
 
-def _check_amount(amount: float) -> None:
-    if not 0 < amount < math.inf:
-        raise ModelError(
-            f"A dose of {amount:g} mg cannot be given: doses are above 0 mg. "
-            "Write 'none' for no drug."
-        )
+def interval_faults(interval: float) -> list[str]:
+    """What keeps an interval, in weeks, from being kept to, in words."""
+    if SHORTEST_INTERVAL <= interval < math.inf:
+        return []
+    return [
+        f"A dosing interval of {interval:g} weeks cannot be: give at least "
+        f"{SHORTEST_INTERVAL:g} weeks, as in 'every 4 weeks'."
+    ]
 
 
-def _check_week(week: float) -> None:
-    if not 0 <= week < math.inf:
-        raise ModelError(f"Week {week:g} is before the start: weeks count from 0.")
+def week_faults(week: float) -> list[str]:
+    """What keeps a week from being one, in words."""
+    if 0 <= week < math.inf:
+        return []
+    return [f"Week {week:g} is before the start: weeks count from 0."]
