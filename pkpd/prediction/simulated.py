@@ -13,9 +13,10 @@ from pkpd.arm_level import arms
 from pkpd.arm_level.problem import Likelihood
 from pkpd.arm_level.trajectories import Lanes
 from pkpd.mechanism import mesh as meshes
+from pkpd.model import Model
 from pkpd.prediction.trials import baseline, dosing_phases, given_in, trial_of
 from pkpd.regimen import Regimen
-from pkpd.variation.population import exposures, population
+from pkpd.variation.population import Population, exposures, population
 from pkpd.variation.subjects import varying
 
 WEEK = 7.0
@@ -41,23 +42,21 @@ def lanes_for(
     patients: int,
     seed: int,
     new_trial: bool = False,
+    scored: tuple[str, ...] = (),
 ) -> Lanes:
     """Lanes of regimens of one drug ("placebo" has none to give) that share their patients.
 
     Trial effects are those of the drug's own trial; with `new_trial`, of one trial more than the
     fit had, for draws from `with_new_trial`. `patients` is rounded up to a power of two.
+    Parameters in `scored` vary between these patients too: those of a model that is to follow the
+    same patients.
     """
     trial, end = trial_of(likelihood, drug), float(np.max(weeks))
     doses = [[(d.week * WEEK, d.amount) for d in regimen.doses(end)] for regimen in regimens]
-    days = _days(doses, weeks)
+    days, runs = _days(doses, weeks), len(regimens)
     pk = likelihood.pk[drug if drug in likelihood.pk else given_in(likelihood, trial)]
-    random = tuple(p.name for p in likelihood.disease.parameters if p.between is not None)
-    kinds = dict.fromkeys(name for model in likelihood.pk.values() for name in varying(model))
-    count, runs = 1 << (patients - 1).bit_length(), len(regimens)
-    asked = likelihood.settings.patients.model_copy(update={"count": count, "seed": seed})
-    people = population(
-        asked, [baseline(likelihood, trial)] * runs, [0] * runs, random, tuple(kinds)
-    )
+    people = people_for(likelihood, drug, runs=runs, patients=patients, seed=seed, scored=scored)
+    random = tuple(dict.fromkeys((*random_of(likelihood.disease), *scored)))
     nodes = meshes.nodes(days)
     phases, trials = likelihood.settings.dropout, likelihood.space.coords["trial"]
     phase = np.full(days.size - 1, len(phases))
@@ -76,6 +75,29 @@ def lanes_for(
         ),
         drugs=drugs,
     )
+
+
+def people_for(
+    likelihood: Likelihood,
+    drug: str,
+    *,
+    runs: int,
+    patients: int,
+    seed: int,
+    scored: tuple[str, ...] = (),
+) -> Population:
+    """The virtual patients that `lanes_for` follows, the same ones in each of the runs."""
+    random = dict.fromkeys((*random_of(likelihood.disease), *scored))
+    kinds = dict.fromkeys(name for model in likelihood.pk.values() for name in varying(model))
+    count = 1 << (patients - 1).bit_length()
+    asked = likelihood.settings.patients.model_copy(update={"count": count, "seed": seed})
+    moments = baseline(likelihood, trial_of(likelihood, drug))
+    return population(asked, [moments] * runs, [0] * runs, tuple(random), tuple(kinds))
+
+
+def random_of(disease: Model) -> tuple[str, ...]:
+    """Names of the parameters of a disease model that vary between patients."""
+    return tuple(p.name for p in disease.parameters if p.between is not None)
 
 
 def _days(doses: list[list[tuple[float, float]]], weeks: np.ndarray) -> np.ndarray:
