@@ -15,7 +15,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from pkpd.library import load, models
-from pkpd.reporting.folder import COLUMNS
+from pkpd.reporting.folder import AFTER, COLUMNS
 from pkpd.reporting.individual_folder import COLUMNS as INDIVIDUAL_COLUMNS
 from pkpd.settings import Settings
 from pkpd.settings_individual import IndividualSettings
@@ -76,6 +76,9 @@ MEANINGS = {
     "predictions.kept_share": "share of what 4 weeks keep that a decision asks an interval to keep",
     "predictions.probability": "probability with which a decision asks for it",
     "predictions.seed": "seed",
+    "predictions.loss.kept": "loss of a patient-year with response",
+    "predictions.loss.lost": "loss of a patient-year without response",
+    "predictions.loss.injection": "loss of an injection",
     "predictions.questions.drug": "drug",
     "predictions.questions.induction": "regimen until selection_week",
     "predictions.questions.dose": "dose of each maintenance administration, mg",
@@ -152,7 +155,7 @@ def individual_results() -> str:
 
 def results_table() -> str:
     """The tables in a fit's folder, and their columns."""
-    return _columns(COLUMNS)
+    return _columns(COLUMNS | AFTER)
 
 
 def _columns(tables: Mapping[str, str]) -> str:

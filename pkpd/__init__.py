@@ -31,6 +31,8 @@ _FROM = {
     "statement": ("statement",),
     "simulation": ("simulate",),
     "posterior": ("Posterior", "load_posterior"),
+    "decision_workflow": ("decide",),
+    "assurance_workflow": ("assurance",),
     "workflow": (
         "check",
         "diagnose",

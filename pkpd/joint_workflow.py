@@ -36,7 +36,7 @@ from pkpd.posterior import Posterior
 from pkpd.prediction.individual_seen import goodness_table, visual_table
 from pkpd.prediction.predictive import predictive
 from pkpd.provenance import provenance
-from pkpd.reporting.folder import COLUMNS
+from pkpd.reporting.folder import AFTER, COLUMNS
 from pkpd.reporting.joint import OWN
 from pkpd.variation.standard import prior_draws
 
@@ -70,7 +70,7 @@ def fit(folder: Path, *, progress: Progress) -> Posterior:
         "centring": centring_told(likelihood.individual, drawn.start.shrinkage, by_subject=False),
     }
     posterior = _kept(drawn.tree, drawn.start, record)
-    for name in ("card.json", "report.html", *OWN, *COLUMNS):
+    for name in ("card.json", "report.html", *OWN, *COLUMNS, *AFTER):
         (folder / name).unlink(missing_ok=True)
     posterior.save(folder / "draws.nc")
     kept.clear()

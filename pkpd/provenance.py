@@ -29,7 +29,8 @@ def provenance(problem: Any) -> dict[str, Any]:
     settings = problem.settings
     known = models()
     used = [settings.model, *settings.drugs.values()]
-    text = settings.model_copy(update={"compare": ()}).model_dump_json(exclude={"title"})
+    apart = {"title": True, "predictions": {"loss"}}  # neither draws nor predictions know them
+    text = settings.model_copy(update={"compare": ()}).model_dump_json(exclude=apart)
     return {
         "versions": versions(),
         "hashes": {

@@ -86,6 +86,14 @@ class Question(Frozen):
     dose: float = Field(gt=0)
 
 
+class Loss(Frozen):
+    """What regimens are weighed by in `pkpd decide`."""
+
+    kept: float = Field(default=0.0, ge=0)
+    lost: float = Field(default=1.0, ge=0)
+    injection: float = Field(default=0.01, ge=0)
+
+
 class Predictions(Frozen):
     """What is predicted from the posterior."""
 
@@ -101,6 +109,7 @@ class Predictions(Frozen):
     kept_share: Share = 0.8
     probability: Share = 0.8
     seed: int = 1
+    loss: Loss = Loss()
 
 
 class Settings(Frozen):

@@ -21,9 +21,10 @@ from pkpd.diagnosis.summary import summary
 from pkpd.errors import DataError, Fault
 from pkpd.files import replacing
 from pkpd.fit_folder import Checked, open_fit, read_card, update_card, write_card
-from pkpd.fitting import Progress, fitted, sampled_likelihood
-from pkpd.individual_folder import IndividualFit, individual_provenance, open_individual
-from pkpd.joint_folder import JointFit, joint_hashes, open_joint
+from pkpd.fitting import Progress, fitted
+from pkpd.individual_folder import IndividualFit, open_individual
+from pkpd.joint_folder import JointFit, open_joint
+from pkpd.opened import draws_path, hashes, opened
 from pkpd.posterior import Posterior, load_posterior
 from pkpd.prediction import anywhere
 from pkpd.prediction.asked import Asked
@@ -31,10 +32,9 @@ from pkpd.prediction.maintenance import maintenance
 from pkpd.prediction.predictive import predictive
 from pkpd.prediction.verdict import Contender, comparison, sentence
 from pkpd.prior_check import PriorPredictive
-from pkpd.provenance import provenance
 from pkpd.quick_looks import QuickLook
 from pkpd.reporting import report as write_report
-from pkpd.reporting.folder import COLUMNS
+from pkpd.reporting.folder import AFTER, COLUMNS
 from pkpd.settings import Settings
 from pkpd.settings_individual import is_individual
 from pkpd.settings_joint import is_joint
@@ -77,8 +77,8 @@ def fit(folder: Path, *, progress: Progress = silent) -> Posterior:
     problem = open_fit(folder)
     posterior, *others = fitted(problem, folder, progress)
     for model, other in zip(problem.settings.compare, others, strict=True):
-        other.save(_draws(folder, model))
-    for name in ("card.json", "report.html", *COLUMNS):
+        other.save(draws_path(folder, model))
+    for name in ("card.json", "report.html", *COLUMNS, *AFTER):
         (folder / name).unlink(missing_ok=True)
     posterior.save(folder / "draws.nc")
     for each in (posterior, *others):
@@ -104,35 +104,11 @@ def _only_individual(folder: Path, what: str) -> None:
         raise DataError([Fault(str(folder), found, f"Run `pkpd run {folder}`")])
 
 
-def _draws(folder: Path, model: str) -> Path:
-    return folder / f"draws-{model}.nc"
-
-
-def _opened(folder: Path, model: str | None = None) -> tuple[Likelihood, Posterior]:
-    """The likelihood, on the mesh it was sampled on, and its posterior."""
-    problem = open_fit(folder)
-    posterior = load_posterior(_draws(folder, model) if model else folder / "draws.nc")
-    if model:
-        problem = problem.with_model(model)
-    now = provenance(problem)["hashes"] if model else _hashes(folder)
-    if posterior.provenance["hashes"] != now:
-        raise DataError(
-            [
-                Fault(
-                    str(folder),
-                    "fit.toml, the data or a model changed since the draws were made",
-                    f"Run `pkpd fit {folder}` again",
-                )
-            ]
-        )
-    return sampled_likelihood(problem, posterior), posterior
-
-
 def diagnose(folder: Path, *, progress: Progress = silent) -> Diagnosis:
     """Check the posterior; writes summary.csv, ppc.csv, and the verdicts into card.json."""
     if is_individual(folder / "fit.toml"):
         return individual_workflow.diagnose(folder, progress=progress)
-    likelihood, posterior = _opened(folder)
+    likelihood, posterior = opened(folder)
     if is_joint(folder / "fit.toml"):
         return joint_workflow.diagnose(folder, likelihood, posterior, progress=progress)
     settings = likelihood.settings
@@ -162,9 +138,9 @@ def _rival_checks(folder: Path, settings: Settings) -> list[Check]:
     """Sampling checks of the models compared with, under their names."""
     found = []
     for model in settings.compare:
-        if not _draws(folder, model).is_file():
+        if not draws_path(folder, model).is_file():
             continue
-        rival = load_posterior(_draws(folder, model))
+        rival = load_posterior(draws_path(folder, model))
         for each in sampling_checks(rival.tree, settings.demands, settings.sampler.max_treedepth):
             found.append(
                 Check(f"{model}: {each.check}", each.value, each.limit, each.passed, each.advice)
@@ -176,7 +152,7 @@ def predict(folder: Path, *, progress: Progress = silent) -> pd.DataFrame:
     """Answer the questions of fit.toml; writes predictions.csv, decisions.csv, compare.csv."""
     if is_individual(folder / "fit.toml"):
         return individual_workflow.predict(folder, progress=progress)
-    likelihood, posterior = _opened(folder)
+    likelihood, posterior = opened(folder)
     asked = likelihood.settings.predictions
     prior = prior_draws(likelihood.space, max(50, asked.draws // 3), asked.seed)
     progress("predicting", 0.0)
@@ -206,7 +182,7 @@ def _rivals(folder: Path, settings: Settings, progress: Progress) -> Iterator[Co
     """The models compared with, answering the same questions."""
     for k, model in enumerate(settings.compare):
         progress("comparing models", k / len(settings.compare))
-        likelihood, posterior = _opened(folder, model)
+        likelihood, posterior = opened(folder, model)
         said = maintenance(likelihood, posterior.draws(settings.predictions.draws))
         yield _contender(likelihood, posterior, said.predictions)
     progress("comparing models", 1.0)
@@ -231,7 +207,7 @@ def predict_regimen(folder: Path, asked: Asked, *, level: float, seed: int) -> p
                 )
             ]
         )
-    likelihood, posterior = _opened(folder)
+    likelihood, posterior = opened(folder)
     draws = posterior.draws(likelihood.settings.predictions.draws)
     return anywhere.predict(likelihood, draws, asked, level=level, seed=seed)
 
@@ -258,18 +234,9 @@ def stale(root: Path) -> pd.DataFrame:
         card = read_card(path.parent)
         state = "never run"
         if "hashes" in card:
-            state = "current" if _hashes(path.parent) == card["hashes"] else "stale"
+            state = "current" if hashes(path.parent) == card["hashes"] else "stale"
         rows.append({"fit": path.parent.name, "state": state, "passed": card.get("passed")})
     return pd.DataFrame(rows, columns=["fit", "state", "passed"])
-
-
-def _hashes(folder: Path) -> dict[str, str]:
-    """Hashes of the settings, data and models that a fit has now."""
-    if is_individual(folder / "fit.toml"):
-        return individual_provenance(open_individual(folder))["hashes"]
-    if is_joint(folder / "fit.toml"):
-        return joint_hashes(open_joint(folder))
-    return provenance(open_fit(folder))["hashes"]
 
 
 def _table(table: pd.DataFrame, path: Path) -> None:

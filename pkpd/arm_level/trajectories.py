@@ -88,25 +88,45 @@ def individuals(model: Model, values: Mapping[str, Array], lanes: Lanes) -> dict
 def lesions(
     model: Model, values: Mapping[str, Array], lanes: Lanes, level: Array
 ) -> Float[Array, "days runs patients"]:
-    """EASI ratio to baseline at every mesh day, before any visit's own noise.
+    """EASI ratio to baseline at every mesh day, before any visit's own noise: see `ratios`."""
+    p = individuals(model, values, lanes)
+    return ratios(model, p, states(model, p, lanes, level), lanes.mesh, lanes.easi)
+
+
+def states(
+    model: Model,
+    p: Mapping[str, Array],
+    lanes: Lanes,
+    level: Array,
+    start: Mapping[str, Array] | None = None,
+) -> dict[str, Float[Array, "days runs patients"]]:
+    """Levels of the disease model's states at every mesh day, from `start` or its own initial."""
+    shape = lanes.easi.shape
+    initial = {
+        name: jnp.broadcast_to(jnp.asarray(value, float), shape)
+        for name, value in (start or _start(model, p)).items()
+    }
+    inputs = {"concentration": level}
+    if model.turnover is None:
+        return fixed.solve(model.rates, initial, lanes.mesh, inputs, p, model.states)
+    return exponential.solve(model.turnover, initial, lanes.mesh, inputs, p)
+
+
+def ratios(
+    model: Model,
+    p: Mapping[str, Array],
+    path: Mapping[str, Array],
+    days: np.ndarray,
+    easi: np.ndarray | Array,
+) -> Float[Array, "days runs patients"]:
+    """EASI ratio to baseline where states are `path`, at `days`.
 
     Held within the scale: ratio / (1 + (EASI0 ratio / 72)^8)^(1/8), so that nobody passes EASI 72,
     and no lower than LEAST.
     """
-    p = individuals(model, values, lanes)
-    shape = lanes.easi.shape
-    initial = {
-        name: jnp.broadcast_to(jnp.asarray(value, float), shape)
-        for name, value in _start(model, p).items()
-    }
-    inputs = {"concentration": level}
-    if model.turnover is None:
-        path = fixed.solve(model.rates, initial, lanes.mesh, inputs, p, model.states)
-    else:
-        path = exponential.solve(model.turnover, initial, lanes.mesh, inputs, p)
-    days = jnp.asarray(lanes.mesh)[:, None, None]
-    ratio = jnp.maximum(model.outputs({**path, "t": days}, p)["easi_ratio"], LEAST)
-    eighth = (ratio * (lanes.easi / 72.0)) ** 8
+    when = jnp.asarray(days)[:, None, None]
+    ratio = jnp.maximum(model.outputs({**path, "t": when}, p)["easi_ratio"], LEAST)
+    eighth = (ratio * (easi / 72.0)) ** 8
     return ratio / jnp.sqrt(jnp.sqrt(jnp.sqrt(1.0 + eighth)))
 
 

@@ -7,7 +7,14 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from pkpd.cli import fit_verbs, library_verbs, predict_verb, simulate_verb
+from pkpd.cli import (
+    assurance_verb,
+    decide_verb,
+    fit_verbs,
+    library_verbs,
+    predict_verb,
+    simulate_verb,
+)
 from pkpd.errors import FitError, PkpdError
 
 MISSED, AT_FAULT = 1, 2
@@ -20,6 +27,8 @@ VERBS: tuple[Callable[..., None], ...] = (
     fit_verbs.fit,
     fit_verbs.diagnose,
     predict_verb.predict,
+    decide_verb.decide,
+    assurance_verb.assurance,
     fit_verbs.report,
     fit_verbs.run,
     library_verbs.fits,

@@ -11,6 +11,7 @@ from pkpd.cli.folders import fit_folder
 from pkpd.cli.options import Fit, Json, Quiet
 from pkpd.cli.printing import rows_of, say, say_json, say_rows
 from pkpd.cli.progress import shown_progress
+from pkpd.cli.reading import numbers
 from pkpd.prediction.asked import Asked
 
 if TYPE_CHECKING:  # pandas takes 0.4 s, which `pkpd --help` need not wait for
@@ -58,7 +59,7 @@ def predict(
     else:
         from pkpd import workflow
 
-        asked = Asked(drug, regimen, _numbers(weeks), endpoint, estimand, new_trial)
+        asked = Asked(drug, regimen, numbers("--weeks", weeks), endpoint, estimand, new_trial)
         table = workflow.predict_regimen(folder, asked, level=level, seed=seed)
     if as_json:
         say_json(rows_of(table))
@@ -72,12 +73,3 @@ def _questions(folder: Path, *, hidden: bool) -> DataFrame:
 
     with shown_progress(hidden=hidden) as progress:
         return workflow.predict(folder, progress=progress)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(
-            f"--weeks '{text}' is not numbers with commas, as 24,52."
-        ) from None

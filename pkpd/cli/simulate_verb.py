@@ -10,6 +10,7 @@ import typer
 
 from pkpd.cli.options import Json, Name
 from pkpd.cli.printing import rows_of, say, say_json
+from pkpd.cli.reading import named_value
 
 if TYPE_CHECKING:  # pandas takes 0.4 s, which `pkpd --help` need not wait for
     from pandas import DataFrame
@@ -41,7 +42,7 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Run a model over event records."""
-    values = dict(_setting(text) for text in settings or [])
+    values = dict(named_value("--set", text, "cl=0.2") for text in settings or [])
     if out is not None and not out.parent.is_dir():
         raise typer.BadParameter(f"--out {out}: there is no folder {out.parent}.")
     from pkpd.simulation import simulate as simulated  # brings jax and pandas: 1 s
@@ -55,14 +56,6 @@ def simulate(
         say(f"Written: {out}, {len(table)} rows.")
     else:
         say(table.to_csv(index=False).rstrip())
-
-
-def _setting(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
-    try:
-        return name.strip(), float(value)
-    except ValueError:
-        raise typer.BadParameter(f"--set '{text}' is not NAME=VALUE, as cl=0.2.") from None
 
 
 def _write(table: DataFrame, out: Path) -> None:

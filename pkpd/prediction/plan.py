@@ -37,8 +37,17 @@ class Plan:
         return float(self.weeks[0])
 
 
-def plan(likelihood: Likelihood, question: Question) -> Plan:
-    """Continue at each interval, shortest first, or stop, from the selection week on."""
+def plan(
+    likelihood: Likelihood,
+    question: Question,
+    *,
+    new_trial: bool = False,
+    scored: tuple[str, ...] = (),
+) -> Plan:
+    """Continue at each interval, shortest first, or stop, from the selection week on.
+
+    `new_trial` and `scored` are those of `lanes_for`.
+    """
     asked = likelihood.settings.predictions
     week = asked.selection_week
     induction = regimen(question.induction)
@@ -54,6 +63,8 @@ def plan(likelihood: Likelihood, question: Question) -> Plan:
         np.union1d(weeks, trough),
         patients=asked.patients,
         seed=asked.seed,
+        new_trial=new_trial,
+        scored=scored,
     )
     labels = (*(f"Q{interval:g}W" for interval in intervals), STOP)
     return Plan(question, labels, (*intervals, np.inf), regimens, weeks, trough, lanes)

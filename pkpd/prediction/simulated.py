@@ -54,19 +54,21 @@ def lanes_for(
     seed: int,
     new_trial: bool = False,
     steps: Steps = NO_STEPS,
+    scored: tuple[str, ...] = (),
 ) -> Lanes:
     """Lanes of regimens of one drug ("placebo" has none to give) that share their patients.
 
     Trial effects are those of the drug's own trial; with `new_trial`, of one trial more than the
     fit had, for draws from `with_new_trial`. `patients` is rounded up to a power of two. Where
-    amounts go by weight, each patient gets theirs.
+    amounts go by weight, each patient gets theirs. Parameters in `scored` vary between these
+    patients too: those of a model that is to follow the same patients.
     """
     trial, end = trial_of(likelihood, drug), float(np.max(weeks))
-    days = _days([regimen.weeks(end) for regimen in regimens], weeks, steps)
-    people = people_for(likelihood, drug, len(regimens), patients=patients, seed=seed)
+    days, runs = _days([regimen.weeks(end) for regimen in regimens], weeks, steps), len(regimens)
+    people = people_for(likelihood, drug, runs, patients=patients, seed=seed, scored=scored)
     doses = [dosed(r, end, people.covariates["wt"][k]) for k, r in enumerate(regimens)]
     pk, nodes = kinetics(likelihood, drug), meshes.nodes(days)
-    random, runs = _random(likelihood), len(regimens)
+    random = tuple(dict.fromkeys((*random_of(likelihood.disease), *scored)))
     phases, trials = likelihood.settings.dropout, likelihood.space.coords["trial"]
     phase = np.full(days.size - 1, len(phases))
     drugs = tuple(likelihood.settings.drugs)
@@ -87,14 +89,21 @@ def lanes_for(
 
 
 def people_for(
-    likelihood: Likelihood, drug: str, runs: int, *, patients: int, seed: int
+    likelihood: Likelihood,
+    drug: str,
+    runs: int,
+    *,
+    patients: int,
+    seed: int,
+    scored: tuple[str, ...] = (),
 ) -> Population:
-    """The virtual patients of a drug's trial, the same in each of `runs` runs."""
+    """The virtual patients that `lanes_for` follows, the same ones in each of `runs` runs."""
+    random = dict.fromkeys((*random_of(likelihood.disease), *scored))
     kinds = dict.fromkeys(name for model in likelihood.pk.values() for name in varying(model))
     count = 1 << (patients - 1).bit_length()
     asked = likelihood.settings.patients.model_copy(update={"count": count, "seed": seed})
     base = baseline(likelihood, trial_of(likelihood, drug))
-    return population(asked, [base] * runs, [0] * runs, _random(likelihood), tuple(kinds))
+    return population(asked, [base] * runs, [0] * runs, tuple(random), tuple(kinds))
 
 
 def kinetics(likelihood: Likelihood, drug: str) -> Model:
@@ -113,8 +122,9 @@ def dosed(
     return list(zip((when * WEEK).tolist(), amounts, strict=True))
 
 
-def _random(likelihood: Likelihood) -> tuple[str, ...]:
-    return tuple(p.name for p in likelihood.disease.parameters if p.between is not None)
+def random_of(disease: Model) -> tuple[str, ...]:
+    """Names of the parameters of a disease model that vary between patients."""
+    return tuple(p.name for p in disease.parameters if p.between is not None)
 
 
 def _days(doses: Sequence[Sequence[float]], weeks: np.ndarray, steps: Steps) -> np.ndarray:

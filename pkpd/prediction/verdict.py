@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pkpd.diagnosis.leave_out import LeaveOut
+from pkpd.diagnosis.stacking import stacking
 from pkpd.settings import Predictions
 
 WEEK, ENDPOINT, ESTIMAND = 72.0, "EASI75", "hypothetical"
@@ -64,11 +65,15 @@ def sentence(table: pd.DataFrame, asked: Predictions) -> str:
 
 
 def comparison(contenders: Iterable[Contender], asked: Predictions) -> pd.DataFrame:
-    """compare.csv: elpd of each model by leaving out an arm, and its answer for each question."""
+    """compare.csv: elpd of each model by leaving out an arm, and its answer for each question.
+
+    `weight` is the model's share when models are stacked by those elpds.
+    """
     entries = list(contenders)
     best = entries[0]
+    weights = stacking(np.stack([entry.loo.elpd for entry in entries], axis=1))
     rows = []
-    for entry in entries:
+    for entry, weight in zip(entries, weights, strict=True):
         gap = entry.loo.elpd - best.loo.elpd
         for question in asked.questions:
             row = {
@@ -78,6 +83,7 @@ def comparison(contenders: Iterable[Contender], asked: Predictions) -> pd.DataFr
                 "elpd_diff": float(gap.sum()),
                 "diff_se": float(np.sqrt(gap.size) * gap.std(ddof=1)),
                 "pareto_k_max": float(entry.loo.pareto_k.max()),
+                "weight": float(weight),
                 "method": "PSIS, leaving out an arm, draws moved where k > 0.7",
                 "level": asked.level,
                 "kind": "eti",

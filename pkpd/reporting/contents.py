@@ -6,6 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from pkpd.reporting.blocks import answers, arm_blocks, bands, compare_blocks, headline, undrawn
+from pkpd.reporting.decided import decided_blocks, decided_words
 from pkpd.reporting.figures_prior import prior_figure
 from pkpd.reporting.folder import FitFolder
 from pkpd.reporting.table import Table
@@ -51,6 +52,8 @@ def contents(fit: FitFolder) -> dict:
         "sentence": card.get("sentence") or "",
         "estimands": [e for name in SHOWN for e in answers(fit, main, name)],
         "more": more_tables(fit),
+        "decided": decided_blocks(fit.decide),
+        "decided_words": decided_words(fit.decide),
         "arms": arm_blocks(fit.ppc),
         "bands": bands(fit.ppc),
         "coverage": coverage_table(fit.ppc) if len(fit.ppc) else None,

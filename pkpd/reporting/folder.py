@@ -27,22 +27,35 @@ COLUMNS = {
         "prior_value,flag"
     ),
     "compare.csv": (
-        "model,elpd,se,elpd_diff,diff_se,pareto_k_max,method,level,kind,drug,induction,week,"
+        "model,elpd,se,elpd_diff,diff_se,pareto_k_max,weight,method,level,kind,drug,induction,week,"
         "endpoint,estimand,kept_q8w,kept_q8w_lower,kept_q8w_upper,kept_stop,kept_stop_lower,"
         "kept_stop_upper"
     ),
 }
+AFTER = {
+    "decide.csv": (
+        "drug,induction,subgroup,endpoint,estimand,week,regimen,quantity,margin,probability,model,"
+        "value,lower,upper,level,kind,prior_value,prior_lower,prior_upper,prior_sensitivity,"
+        "likelihood_sensitivity,scaled_least,scaled_greatest,flag,status"
+    ),
+    "assurance.csv": (
+        "drug,induction,endpoint,estimand,week,reference,arm,n,margin,one_sided_level,test,model,"
+        "assurance,mcse,limit,wanted,n_least,n_greatest,enrolled,enrolled_lower,enrolled_upper,"
+        "level,kind,flag,status"
+    ),
+}
+"""Tables that `pkpd decide` and `pkpd assurance` add to a run's."""
 TEXT = {
     "parameter", "meaning", "unit", "kind", "study", "arm", "endpoint", "statistic", "estimand",
     "inside", "fitted", "drug", "induction", "regimen", "layer", "quantity", "flag", "model",
-    "method",
+    "method", "subgroup", "status", "reference", "test",
 }  # fmt: skip
 UNSTATED = {"kind", "layer"}  # the fit may leave these columns out
 
 
 @dataclass(frozen=True)
 class FitFolder:
-    """The card and the five tables; an absent table is empty and named in `absent`."""
+    """The card and the tables; an absent one is empty and, but for `decide`, named in `absent`."""
 
     name: str
     card: dict
@@ -51,6 +64,7 @@ class FitFolder:
     predictions: pd.DataFrame
     decisions: pd.DataFrame
     compare: pd.DataFrame
+    decide: pd.DataFrame
     absent: tuple[str, ...]
 
 
@@ -66,6 +80,7 @@ def read_folder(folder: Path) -> FitFolder:
         table, missing = read_table(folder / file, columns.split(","))
         tables[file.removesuffix(".csv")] = table
         absent += missing
+    tables["decide"], _ = read_table(folder / "decide.csv", AFTER["decide.csv"].split(","))
     name = str(card.get("name") or folder.resolve().name)
     return FitFolder(name=name, card=card, absent=tuple(absent), **tables)
 
@@ -99,7 +114,8 @@ def read_table(path: Path, columns: list[str]) -> tuple[pd.DataFrame, list[str]]
 
 def typed(table: pd.DataFrame) -> pd.DataFrame:
     """Give back the table with words as text (empty for missing) and the rest as numbers."""
-    known = {name for columns in COLUMNS.values() for name in columns.split(",")}
+    tables = (*COLUMNS.values(), *AFTER.values())
+    known = {name for columns in tables for name in columns.split(",")}
     done = {}
     for name in table.columns:
         if name in TEXT or name not in known:

@@ -121,9 +121,9 @@ def compare_table(compare: pd.DataFrame) -> Table:
     """Give back the models ranked by expected log predictive density (ELPD)."""
     columns = [
         "Model", "#ELPD", "#SE", "#Difference", "#SE of difference", "#Largest Pareto k",
-        "Method",
+        "#Stacking weight", "Method",
     ]  # fmt: skip
-    names = ["model", "elpd", "se", "elpd_diff", "diff_se", "pareto_k_max", "method"]
+    names = ["model", "elpd", "se", "elpd_diff", "diff_se", "pareto_k_max", "weight", "method"]
     rows = compare[names].drop_duplicates().sort_values("elpd", ascending=False)
     made = [
         (row["model"], *(number(row[name], 4) for name in names[1:-1]), row["method"])

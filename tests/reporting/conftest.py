@@ -158,12 +158,12 @@ def compare() -> pd.DataFrame:
     made = []
     for drug in ("rocatinlimab", "amlitelimab"):
         for model, elpd, diff, q8w, stop in MODELS:
-            row = [model, elpd, 41.2, diff, 22.9 if diff else 0.0, 0.62, "LOO by arm"]
+            row = [model, elpd, 41.2, diff, 22.9 if diff else 0.0, 0.62, 0.5, "LOO by arm"]
             kept = [q8w, q8w - 0.09, q8w + 0.05, stop, max(stop - 0.12, 0), stop + 0.12]
             asked = [0.9, "eti", drug, "250 mg every 4 weeks", 72, "EASI75", "hypothetical"]
             made.append([*row, *asked, *kept])
-    names = """model elpd se elpd_diff diff_se pareto_k_max method level kind drug induction week
-        endpoint estimand kept_q8w kept_q8w_lower kept_q8w_upper kept_stop kept_stop_lower
+    names = """model elpd se elpd_diff diff_se pareto_k_max weight method level kind drug induction
+        week endpoint estimand kept_q8w kept_q8w_lower kept_q8w_upper kept_stop kept_stop_lower
         kept_stop_upper"""
     return pd.DataFrame(made, columns=names.split())
 

@@ -1,0 +1,106 @@
+"""The verb decide: how far the interval can go, how surely, and at which loss."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from pkpd.cli.folders import fit_folder
+from pkpd.cli.options import Fit, Json, Quiet
+from pkpd.cli.printing import rows_of, say, say_json, say_rows
+from pkpd.cli.progress import shown_progress
+from pkpd.cli.reading import named_value, numbers
+
+Margin = Annotated[float | None, typer.Option(help="Loss of response tolerated, as 0.1.")]
+KeptShare = Annotated[
+    float | None, typer.Option(help="Share of the reference's response to be kept, as 0.8.")
+]
+Probability = Annotated[float | None, typer.Option(help="How surely, as 0.8.")]
+Losses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--loss", metavar="NAME=VALUE", help="kept, lost (a patient-year) or injection (each)."
+    ),
+]
+Intervals = Annotated[str | None, typer.Option(help="Weeks between doses, as 4,8,12,16.")]
+Weeks = Annotated[str | None, typer.Option(help="Weeks to decide at, as 52,72,104.")]
+Endpoint = Annotated[str | None, typer.Option(help="EASI50, EASI75, EASI90 or IGA01.")]
+Estimand = Annotated[str | None, typer.Option(help="hypothetical, NRI or observed.")]
+Drugs = Annotated[
+    list[str] | None, typer.Option("--drug", help="A drug of the fit; again for more. All if none.")
+]
+WeightCut = Annotated[
+    float | None, typer.Option(help="kg at which subgroups split; the median if not given.")
+]
+EasiCut = Annotated[
+    float | None, typer.Option(help="Baseline EASI at which subgroups split; the median if not.")
+]
+Level = Annotated[float | None, typer.Option(help="Probability inside the intervals.")]
+Draws = Annotated[int | None, typer.Option(help="Posterior draws at most, as 1000.")]
+Patients = Annotated[int | None, typer.Option(help="Virtual patients a regimen.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of virtual patients and prior draws.")]
+
+
+def decide(
+    fit: Fit,
+    *,
+    margin: Margin = None,
+    kept_share: KeptShare = None,
+    probability: Probability = None,
+    loss: Losses = None,
+    intervals: Intervals = None,
+    weeks: Weeks = None,
+    endpoint: Endpoint = None,
+    estimand: Estimand = None,
+    drug: Drugs = None,
+    weight_cut: WeightCut = None,
+    easi_cut: EasiCut = None,
+    level: Level = None,
+    draws: Draws = None,
+    patients: Patients = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Weigh dosing intervals from a stored posterior: what they keep, how surely, at which loss.
+
+    Numbers not given are those of fit.toml. Writes decide.csv.
+    """
+    options: dict[str, Any] = {
+        "margin": margin,
+        "kept_share": kept_share,
+        "probability": probability,
+        "loss": dict(named_value("--loss", text, "injection=0.02") for text in loss or []) or None,
+        "intervals": numbers("--intervals", intervals) if intervals is not None else None,
+        "weeks": numbers("--weeks", weeks) if weeks is not None else None,
+        "endpoint": endpoint,
+        "estimand": estimand,
+        "drugs": tuple(drug) if drug else None,
+        "weight_cut": weight_cut,
+        "easi_cut": easi_cut,
+        "level": level,
+        "draws": draws,
+        "patients": patients,
+        "seed": seed,
+    }
+    _decided(fit, options, quiet=quiet, as_json=as_json)
+
+
+def _decided(fit: str, options: dict[str, Any], *, quiet: bool, as_json: bool) -> None:
+    folder = fit_folder(fit)
+    from pkpd import decision_workflow  # brings jax and pymc, seconds that --help need not wait
+    from pkpd.decision.told import told
+
+    with shown_progress(hidden=quiet or as_json) as progress:
+        made = decision_workflow.decide(folder, progress=progress, **options)
+    if as_json:
+        say_json({**made.to_dict(), "final": made.final, "rows": rows_of(made.table)})
+    else:
+        for question in told(made.table):
+            say(f"{question.heading}\n")
+            say_rows(question.rows)
+            say("\n" + "\n".join(question.sentences) + "\n")
+        say("\n".join([*made.notes, f"Status: {made.status}. Next: pkpd report {fit}"]))
+    if not made.final:
+        raise typer.Exit(1)

@@ -1,0 +1,107 @@
+"""One question answered by every model at hand: the same virtual patients, regimens and visits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pkpd.arm_level.problem import Likelihood
+from pkpd.decision.asked import DecisionAsked
+from pkpd.decision.drawn import Outcome, kept_by_draw
+from pkpd.decision.groups import Groups, groups
+from pkpd.decision.quantities import Regimens
+from pkpd.decision.scaling import Scaling
+from pkpd.decision.sources import Sources, with_stacked
+from pkpd.decision.weighed import even
+from pkpd.prediction.plan import Plan, plan
+from pkpd.prediction.seen import flag, seen
+from pkpd.prediction.simulated import Draws, people_for, random_of
+from pkpd.settings import Question
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model with draws of its posterior: the fit's own, or one compared with it."""
+
+    likelihood: Likelihood
+    draws: Draws
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.likelihood.disease.name
+
+    @property
+    def count(self) -> int:
+        """How many draws there are."""
+        return len(next(iter(self.draws.values())))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What every question is answered from.
+
+    The fit's own model is the first contender; `prior` draws are of it, `scaling` of its draws;
+    `weights` stack the models, where known.
+    """
+
+    contenders: Sequence[Contender]
+    prior: Draws | None = None
+    scaling: Scaling | None = None
+    weights: Mapping[str, float] | None = None
+
+
+def answered(question: Question, evidence: Evidence, asked: DecisionAsked) -> Sources:
+    """Follow the question's responders under every model, and under the prior."""
+    own = under(evidence.contenders[0].likelihood, asked)
+    scored = [random_of(each.likelihood.disease) for each in evidence.contenders]
+    made = plan(own, question, scored=tuple(dict.fromkeys(sum(scored, ()))))
+    who = groups_of(own, question, asked)
+    outcome = Outcome(asked.endpoint, asked.estimand)
+    found, before = {}, None
+    for k, each in enumerate(evidence.contenders):
+        draws = joined(each.draws, evidence.prior) if k == 0 else each.draws
+        share = kept_by_draw(each.likelihood, made, draws, who.member, outcome).share
+        found[each.name] = even(share[: each.count])
+        if k == 0 and evidence.prior is not None:
+            before = even(share[each.count :])
+    return Sources(
+        question=question,
+        asked=asked,
+        regimens=Regimens(made.labels, made.intervals, made.weeks),
+        groups=who,
+        models=with_stacked(found, evidence.weights or {}),
+        prior=before,
+        scaling=evidence.scaling,
+        flags=_flags(own, made, asked.weeks),
+    )
+
+
+def under(likelihood: Likelihood, asked: DecisionAsked) -> Likelihood:
+    """The same likelihood, asked about these regimens and weeks."""
+    predictions = asked.predictions(likelihood.settings.predictions)
+    settings = likelihood.settings.model_copy(update={"predictions": predictions})
+    return replace(likelihood, settings=settings)
+
+
+def groups_of(likelihood: Likelihood, question: Question, asked: DecisionAsked) -> Groups:
+    """The subgroups of a question's virtual patients."""
+    people = people_for(likelihood, question.drug, runs=1, patients=asked.patients, seed=asked.seed)
+    return groups(people.covariates["wt"][0], people.easi[0], asked.cuts)
+
+
+def joined(draws: Draws, more: Draws | None) -> Draws:
+    """Draws, then more draws of the same variables."""
+    if more is None:
+        return draws
+    return {name: np.concatenate([value, more[name]]) for name, value in draws.items()}
+
+
+def _flags(
+    likelihood: Likelihood, made: Plan, weeks: Sequence[float]
+) -> dict[float, tuple[str, ...]]:
+    known = seen(likelihood, made.question.drug)
+    places = range(len(made.labels))
+    return {week: tuple(flag(made, known, r, week) for r in places) for week in weeks}

@@ -1,0 +1,160 @@
+"""The verbs that decide: `decide` on a fit's stored posterior."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pkpd.arm_level.problem import Likelihood
+from pkpd.decision.answering import Contender, Evidence, answered
+from pkpd.decision.asked import decision_asked
+from pkpd.decision.decision import FINAL, Decision
+from pkpd.decision.rows import COLUMNS, rows
+from pkpd.decision.scaling import Scaling, scaling, terms
+from pkpd.errors import DataError, Fault
+from pkpd.files import replacing
+from pkpd.fit_folder import open_fit, read_card, update_card
+from pkpd.opened import draws_path, opened
+from pkpd.posterior import Posterior
+from pkpd.provenance import file_hash
+from pkpd.settings import Settings
+from pkpd.settings_individual import is_individual
+from pkpd.settings_joint import is_joint
+from pkpd.variation.standard import prior_draws
+
+PRIOR = 300
+"""Draws of the prior behind its own answers."""
+FEWEST = 25
+"""Draws from which the tail of importance weights can be smoothed."""
+Progress = Callable[[str, float], None]
+
+
+def silent(stage: str, share: float) -> None:
+    """Progress that says nothing."""
+
+
+def decide(folder: Path, *, progress: Progress = silent, **options: Any) -> Decision:
+    """How far the interval can go, how surely and at which loss; writes decide.csv.
+
+    `options` stand in for numbers of fit.toml: `margin`, `kept_share`, `probability`, `level`,
+    `intervals`, `weeks`, `endpoint`, `estimand`, `drugs`, `loss` (a mapping of `kept`, `lost`,
+    `injection`), `weight_cut` (kg), `easi_cut`, `draws`, `patients`, `seed`.
+
+    Raises
+    ------
+    DataError
+        Listing every option at fault; or if the fit has changed since its draws were made.
+    FileFormatError
+        If there are no draws.
+    """
+    began = time.perf_counter()
+    asked = decision_asked(arm_settings(folder, "decide"), options)
+    progress("opening the fit", 0.0)
+    likelihood, posterior = opened(folder)
+    notes: list[str] = []
+    contenders = contenders_of(folder, likelihood, posterior, asked.draws, notes)
+    weights = stacking_weights(folder, contenders, notes)
+    progress("opening the fit", 1.0)
+    found = _scaling(folder, contenders[0], notes, progress)
+    prior = prior_draws(likelihood.space, PRIOR, asked.seed)
+    evidence = Evidence(contenders, prior, found, weights)
+    status = status_of(folder)
+    questions = asked.questions(likelihood.settings.predictions)
+    said: list[dict] = []
+    for k, question in enumerate(questions):
+        progress("deciding", k / len(questions))
+        said += rows(answered(question, evidence, asked), status)
+    progress("deciding", 1.0)
+    record = {
+        "draws": {each.name: each.count for each in contenders},
+        "prior_draws": PRIOR,
+        "weights": weights,
+        "pareto_k": _pareto(found),
+        "seconds": time.perf_counter() - began,
+    }
+    table = pd.DataFrame(said, columns=list(COLUMNS))
+    decision = Decision(table, asked, status, tuple(notes), record)
+    with replacing(folder / "decide.csv") as partial:
+        table.to_csv(partial, index=False)
+    update_card(folder, {"decide": decision.to_dict()})
+    return decision
+
+
+def arm_settings(folder: Path, verb: str) -> Settings:
+    """The settings of a fit of arms; `DataError` for one of individual records alone."""
+    if is_individual(folder / "fit.toml"):
+        found = f"{verb} asks about arms, and this fit is of individual records alone"
+        raise DataError([Fault(str(folder), found, "Name a fit of arms: see `pkpd fits`")])
+    return open_fit(folder).settings
+
+
+def status_of(folder: Path) -> str:
+    """`FINAL`, or why not: a posterior that missed its demands is not reported as final."""
+    card = read_card(folder)
+    if card.get("draws") != file_hash(draws_path(folder)) or "passed" not in card:
+        return f"not final: these draws have not been diagnosed, run `pkpd diagnose {folder.name}`"
+    if card["passed"] is True:
+        return FINAL
+    missed = [row["check"] for row in card.get("diagnostics", []) if row.get("passed") is not True]
+    return f"not final: demands missed: {'; '.join(missed)}"
+
+
+def contenders_of(
+    folder: Path, likelihood: Likelihood, posterior: Posterior, draws: int, notes: list[str]
+) -> list[Contender]:
+    """The fit's own model, then those compared with it whose draws are stored."""
+    found = [Contender(likelihood, posterior.draws(draws))]
+    for model in likelihood.settings.compare:
+        if draws_path(folder, model).is_file():
+            other, rival = opened(folder, model)
+            found.append(Contender(other, rival.draws(draws)))
+        else:
+            notes.append(f"{model} has no stored draws: its answer is missing.")
+    return found
+
+
+def stacking_weights(
+    folder: Path, contenders: list[Contender], notes: list[str]
+) -> dict[str, float]:
+    """Weights of compare.csv by model; none where there are none, with a note that says so."""
+    names = [each.name for each in contenders]
+    if len(names) < 2:
+        return {}
+    path = folder / "compare.csv"
+    table = pd.read_csv(path) if path.is_file() else pd.DataFrame()
+    if not {"model", "weight"} <= {*table.columns} or not {*names} <= {*table["model"]}:
+        notes.append(
+            f"No stacking weights of these models in compare.csv: run `pkpd predict {folder.name}`."
+        )
+        return {}
+    known = table.drop_duplicates("model").set_index("model")["weight"]
+    return {name: float(known[name]) for name in names}
+
+
+def _scaling(folder: Path, own: Contender, notes: list[str], progress: Progress) -> Scaling | None:
+    """Power-scaling weights of the own draws; none for a joint fit, with a note that says so."""
+    if is_joint(folder / "fit.toml"):
+        notes.append("Power-scaling is of fits of arms alone: a joint fit has none here.")
+        return None
+    if own.count < FEWEST:
+        notes.append(f"Power-scaling needs {FEWEST} draws, and there are {own.count}: left out.")
+        return None
+    progress("power-scaling", 0.0)
+    found = scaling(terms(own.likelihood, own.draws))
+    progress("power-scaling", 1.0)
+    bad = [each for each in found.tried if not each.reliable]
+    notes += [
+        f"{each.component.capitalize()} to the power {each.power:g} cannot be reached from these "
+        f"draws (Pareto k {each.pareto_k:.2f}): left out."
+        for each in bad
+    ]
+    return found
+
+
+def _pareto(found: Scaling | None) -> dict[str, float]:
+    tried = found.tried if found else ()
+    return {f"{each.component}^{each.power:g}": each.pareto_k for each in tried}

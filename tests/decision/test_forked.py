@@ -1,0 +1,110 @@
+"""Regimens followed from where they part: the same as solving every one from the first dose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from pkpd import library
+from pkpd.arm_level import arms
+from pkpd.arm_level.problem import likelihood as build
+from pkpd.data.arms import read_arms
+from pkpd.decision.drawn import Outcome, kept_by_draw
+from pkpd.decision.forked import followed, fork
+from pkpd.prediction.kept import kept
+from pkpd.prediction.plan import plan
+from pkpd.prediction.simulated import day_index, random_of, with_new_trial
+from pkpd.settings import Predictions, Question, read_settings
+from pkpd.variation.standard import prior_draws
+
+ROOT = Path(__file__).parents[2]
+DRUG = "amlitelimab"
+ASKED = Predictions(
+    questions=(Question(drug=DRUG, induction="250 mg every 4 weeks", dose=250),),
+    weeks=(24, 40, 72), intervals=(4, 12), patients=32, endpoints=("EASI75",),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def likelihood():
+    settings = read_settings(ROOT / "fits/ox40_extension/fit.toml")
+    settings = settings.model_copy(
+        update={
+            "patients": settings.patients.model_copy(update={"count": 8}),
+            "predictions": ASKED,
+        }
+    )
+    pk = {drug: library.load(name) for drug, name in settings.drugs.items()}
+    data = read_arms(ROOT / "fits/data/ox40_trials")
+    return build(settings, data, library.load(settings.model), pk, 7.0)
+
+
+@pytest.fixture(scope="module")
+def made(likelihood):
+    other = random_of(library.load("direct_emax"))
+    return plan(likelihood, ASKED.questions[0], scored=other)
+
+
+@pytest.fixture(scope="module")
+def draws(likelihood):
+    """Draws near the prior's middle: some patients respond in each."""
+    middle = likelihood.space.unpack(likelihood.space.medians())
+    return {
+        name: 0.8 * np.asarray(middle[name]) + 0.2 * value
+        for name, value in prior_draws(likelihood.space, 5, 7).items()
+    }
+
+
+def first(draws):
+    return {name: np.asarray(value[0]) for name, value in draws.items()}
+
+
+def both(found):
+    """EASI ratio and stay probability, as arrays."""
+    return found.ratio, found.stay
+
+
+@pytest.mark.parametrize("model", ["tcell_rebalancing", "direct_emax"])
+def test_a_fork_changes_nothing(likelihood, made, model):
+    disease = library.load(model)
+    space = build(likelihood.settings, likelihood.data, disease, likelihood.pk, 7.0).space
+    values = first(prior_draws(space, 1, 3))
+    at, cut = day_index(made.lanes, made.weeks), fork(made)
+    ratio, stay = jax.jit(lambda v: both(arms.paths(disease, v, made.lanes)))(values)
+    for staying, kept_on in ((True, stay[at]), (False, stay[at[:1]])):
+        seen = jax.jit(lambda v, stay=staying: both(followed(disease, v, cut, staying=stay)))(
+            values
+        )
+        assert np.asarray(seen[0]) == pytest.approx(np.asarray(ratio[at]), rel=1e-12)
+        assert np.asarray(seen[1]) == pytest.approx(
+            np.broadcast_to(kept_on, seen[1].shape), rel=1e-12
+        )
+
+
+@pytest.mark.parametrize("estimand", ["hypothetical", "NRI"])
+def test_shares_are_those_that_predict_counts_patient_by_patient(likelihood, made, draws, estimand):
+    """`kept` draws 256 patients with fixed luck; the closed form is what it tends to."""
+    ours = kept_by_draw(likelihood, made, draws, np.ones((1, 32)), Outcome("EASI75", estimand))
+    theirs = kept(likelihood, made, draws)["EASI75", estimand, "proportion"]
+    chosen = 256 * ours.selected[:, 0]
+    error = np.sqrt(ours.share[:, 0] * (1 - ours.share[:, 0]) / chosen[:, None, None])
+    assert (chosen > 10).sum() >= 3
+    for draw in np.flatnonzero(chosen > 10):
+        assert (np.abs(ours.share[draw, 0] - theirs[draw]) <= 4 * error[draw] + 1e-9).all()
+
+
+def test_a_new_trial_has_effects_of_its_own(likelihood, draws):
+    asked = ASKED.questions[0]
+    unseen = plan(likelihood, asked, new_trial=True)
+    outcome = Outcome("EASI75", "NRI")
+    everybody = np.ones((1, 32))
+    own, other = (
+        kept_by_draw(
+            likelihood, unseen, with_new_trial(likelihood, draws, seed), everybody, outcome
+        )
+        for seed in (1, 2)
+    )
+    assert (np.abs(own.selected - other.selected) > 1e-3).any()
