@@ -44,6 +44,7 @@ ROOMS = (
     ("fit_folder", "individual_folder", "joint_folder"),
     ("reporting",),
     ("fitting",),
+    ("validation",),
     ("individual_workflow", "joint_workflow", "quick_looks", "quick_pathfinder", "prior_check"),
     ("workflow",),
     ("doctor",),

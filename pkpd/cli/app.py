@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from pkpd.cli import fit_verbs, library_verbs, predict_verb, simulate_verb
+from pkpd.cli import fit_verbs, library_verbs, predict_verb, simulate_verb, validate_verb
 from pkpd.errors import FitError, PkpdError
 
 MISSED, AT_FAULT = 1, 2
@@ -22,6 +22,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     predict_verb.predict,
     fit_verbs.report,
     fit_verbs.run,
+    validate_verb.validate,
     library_verbs.fits,
     library_verbs.doctor,
 )
