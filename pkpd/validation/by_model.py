@@ -9,7 +9,7 @@ draws, and for concentrations the share sampled at visits that stay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import jax
@@ -20,11 +20,13 @@ from jaxtyping import Array
 from pkpd.arm_level import arms, blocks
 from pkpd.arm_level.problem import Likelihood
 from pkpd.arm_level.summaries import Summaries
+from pkpd.errors import FitError
 from pkpd.validation.mixture import Mixture
 from pkpd.validation.split import Split
 
 Moments = list[tuple[Array, Array]]
 Values = Mapping[str, Array]
+SOUND = 0.95
 LEAST = 1e-6
 """Smallest standard deviation on the fitted scale."""
 
@@ -39,8 +41,8 @@ def by_model(
 
     Raises
     ------
-    ValueError
-        Where a forecast is no number: something that was left out was asked for.
+    FitError
+        Where more than one draw in twenty has no forecast: that of a drug's prior, say.
     """
     some = tuple(each for each in splits if each.asked.any())
     count = len(next(iter(draws.values())))
@@ -52,9 +54,17 @@ def by_model(
         found.append([_conditional(*pair) for pair in zip(some, moments(values), strict=True)])
         progress((k + 1) / count)
     flat = np.array([np.concatenate(draw, axis=1) for draw in found])
-    if not np.isfinite(flat).all():
-        raise ValueError("a forecast is no number: it was asked of what had been left out")
+    flat = flat[_sound(flat)]
     return Mixture(flat[:, 0].T, np.sqrt(np.maximum(flat[:, 1].T, LEAST**2)))
+
+
+def _sound(flat: np.ndarray) -> np.ndarray:
+    """Draws whose forecast is a number everywhere; an extreme draw of a prior may have none."""
+    sound = np.isfinite(flat).all(axis=(1, 2))
+    if sound.mean() < SOUND:
+        share = f"{1 - sound.mean():.0%}"
+        raise FitError(f"The forecast is no number at {share} of the draws: look at the priors.")
+    return sound
 
 
 def _moments(likelihood: Likelihood, studies: tuple[Summaries, ...]) -> Callable[[Values], Moments]:
@@ -96,7 +106,7 @@ def _sized(
     likelihood: Likelihood,
     some: tuple[Split, ...],
     splits: tuple[Split, ...],
-    points: list[Values],
+    points: Sequence[Values],
 ) -> tuple[Split, ...]:
     """The splits with predicted shares in place of those that are not known."""
     sampled = [share for each in splits for share in _sampled(each)]
@@ -117,7 +127,7 @@ def _all_present(s: Summaries) -> dict[str, np.ndarray]:
 
 
 def _presence(
-    likelihood: Likelihood, studies: tuple[Summaries, ...], points: list[Values]
+    likelihood: Likelihood, studies: tuple[Summaries, ...], points: Sequence[Values]
 ) -> list[np.ndarray]:
     """The mean share of patients at each visit, by study, arm and visit."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -22,8 +22,8 @@ KINDS = ("trial", "arm", "off-drug")
 class LeftOut:
     """A part of the data: `rows` by their line in data.csv, and the `arms` that go altogether.
 
-    An arm whose patients are responders of an arm that stays keeps its place (its size is what the
-    parent's entry count is made of) and loses its rows only.
+    An arm whose patients are responders of an arm that stays keeps its place, for its size is what
+    the parent's entry count is made of, and its selection visit, which the fit conditions on.
     """
 
     kind: str
@@ -84,9 +84,11 @@ def _trial(data: ArmData, study: str) -> LeftOut:
 
 
 def _arm(data: ArmData, arm: Arm) -> LeftOut:
-    rows = _with_entered(data, [arm])
-    gone = frozenset() if arm.parent else frozenset(rows)
-    return LeftOut("arm", f"{arm.study}: {arm.name}", _rows_of(data, rows), gone)
+    name, gone = f"{arm.study}: {arm.name}", _with_entered(data, [arm])
+    if arm.parent is None:
+        return LeftOut("arm", name, _rows_of(data, gone), frozenset(gone))
+    later = data.rows[data.rows["week"] > (arm.entry_week or 0.0)]
+    return LeftOut("arm", name, _rows_of(replace(data, rows=later), gone), frozenset())
 
 
 def _off_drug(data: ArmData) -> LeftOut:

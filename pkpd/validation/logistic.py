@@ -80,7 +80,8 @@ def logistic(
     rows: pd.DataFrame, seen: Seen, data: ArmData, *, discrepancy: float, seed: int
 ) -> tuple[np.ndarray, Mixture]:
     """Which rows are answered, and their forecast, a normal a sampled curve."""
-    random, curves, said = np.random.default_rng(seed), {}, []
+    random, said = np.random.default_rng(seed), []
+    curves: dict[Key, tuple[Curve | None, np.ndarray | None]] = {}
     for row in rows.to_dict("records"):
         key = (row["study"], row["arm"], row["endpoint"])
         if key not in curves:
@@ -128,7 +129,8 @@ def fitted(some: list[Points], discrepancy: float, random: np.random.Generator) 
     best = least_squares(off, first, x_scale=PRIOR_SD)
     misfit = (best.fun[: value.size] ** 2).sum() / max(1, value.size - first.size)
     excess = float(np.sqrt(max(1.0, misfit)))
-    root = np.linalg.cholesky(np.linalg.inv(best.jac.T @ best.jac)) * excess
+    slope = np.asarray(best.jac)
+    root = np.linalg.cholesky(np.linalg.inv(slope.T @ slope)) * excess
     drawn = _sampled(lambda u: off(u) / np.append(np.full(value.size, excess), np.ones(3)),
                      best.x, root, random)  # fmt: skip
     return Curve(endpoint, scale, drawn, float(np.median(patient)), excess)

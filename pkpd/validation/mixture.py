@@ -33,7 +33,7 @@ class Mixture:
     def log_density(self, y: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
         """Log predictive density at `y`: the log score, higher is better."""
         each = norm.logpdf(y[:, None], self.centre, self.spread)
-        return logsumexp(each, axis=1) - np.log(each.shape[1])
+        return np.asarray(logsumexp(each, axis=1)) - np.log(self.centre.shape[1])
 
     def below(self, y: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
         """P(number <= y)."""
@@ -46,7 +46,7 @@ class Mixture:
 
     def quantiles(self, levels: Float[np.ndarray, " k"]) -> Float[np.ndarray, "rows k"]:
         """Quantiles by bisection of the distribution function, to 1e-12 of the range."""
-        far = 1.0 + abs(norm.ppf([levels.min(), levels.max()])).max()
+        far = 1.0 + np.abs(norm.ppf([levels.min(), levels.max()])).max()
         low = np.repeat((self.centre - far * self.spread).min(1)[:, None], levels.size, 1)
         high = np.repeat((self.centre + far * self.spread).max(1)[:, None], levels.size, 1)
         for _ in range(HALVINGS):

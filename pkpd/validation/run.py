@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ import pandas as pd
 from pkpd.errors import DataError, Fault
 from pkpd.files import replacing
 from pkpd.fit_folder import Problem, open_fit
-from pkpd.provenance import provenance
+from pkpd.provenance import one_hash, provenance
 from pkpd.reporting import report
 from pkpd.settings_individual import is_individual
 from pkpd.settings_joint import is_joint
@@ -71,18 +69,13 @@ def validate(
         maker.make(part, _within(progress, number, parts))
     told = list(_told(maker, problem))
     rows = scoring.scored(told, studies_of(problem), problem.data)
-    table = scoring.table(rows, problem.settings.model, fit_hash(provenance(problem)["hashes"]))
+    table = scoring.table(rows, problem.settings.model, one_hash(provenance(problem)["hashes"]))
     _write(rows[list(scoring.ROW_COLUMNS)], folder / "validation-rows.csv")
     _write(table, folder / "validation.csv")
     if (folder / "report.html").is_file() and (folder / "card.json").is_file():
         report(folder)
     asked = tuple(part.name for part in parts)
     return Validation(table, asked, _missed(told, asked))
-
-
-def fit_hash(hashes: Mapping[str, str]) -> str:
-    """One hash of a fit's settings, data and models: whose validation a table is."""
-    return hashlib.sha256(json.dumps(dict(hashes), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _arm_level(folder: Path) -> Problem:
