@@ -84,7 +84,8 @@ def read_validation(folder: Path, card: dict) -> tuple[pd.DataFrame, pd.DataFram
     none, paths = pd.DataFrame(), [folder / "validation.csv", folder / "validation-rows.csv"]
     if not all(path.is_file() for path in paths):
         return none, none, []
-    scores, forecasts = (pd.read_csv(path) for path in paths)
+    words = {"missed": str, "given": str}
+    scores, forecasts = (pd.read_csv(path, dtype=words) for path in paths)
     if scores.empty or set(scores["fit_hash"]) != {one_hash(card.get("hashes") or {})}:
         return none, none, ["validation.csv is of other settings, data or models: validate again."]
     return scores.fillna({"missed": ""}), forecasts.fillna({"given": ""}), []
