@@ -50,7 +50,7 @@ def forecast(
     """A forecast of `rows`, with intervals at `level` (equal-tailed) and the time it was made."""
     tail = (1 - level) / 2
     ends = mixture.quantiles(np.array([tail, 1 - tail]))
-    ends, quantiles = natural(rows, ends), natural(rows, mixture.quantiles(LEVELS))
+    ends, quantiles = natural(rows, ends), natural(rows, mixture.pooled(LEVELS))
     told = rows.assign(
         mean=quantiles.mean(axis=1), lower=ends[:, 0], upper=ends[:, 1], level=level, kind="eti"
     )

@@ -123,16 +123,17 @@ def fitted(some: list[Points], discrepancy: float, random: np.random.Generator) 
     first = np.array([top, np.log(MIDDLE), np.log(WIDTH)])
 
     def off(u: np.ndarray) -> np.ndarray:
-        expected = to_fitted(scale, plain(endpoint, scale, u, week), n)
-        return np.append((value - expected) / error, (u - first) / PRIOR_SD)
+        """Residuals of points, then of the priors, shape (..., points + 3)."""
+        expected = to_fitted(scale, plain(endpoint, scale, u[..., None, :], week), n)
+        return np.concatenate([(value - expected) / error, (u - first) / PRIOR_SD], axis=-1)
 
     best = least_squares(off, first, x_scale=PRIOR_SD)
     misfit = (best.fun[: value.size] ** 2).sum() / max(1, value.size - first.size)
     excess = float(np.sqrt(max(1.0, misfit)))
     slope = np.asarray(best.jac)
     root = np.linalg.cholesky(np.linalg.inv(slope.T @ slope)) * excess
-    drawn = _sampled(lambda u: off(u) / np.append(np.full(value.size, excess), np.ones(3)),
-                     best.x, root, random)  # fmt: skip
+    wide = np.append(np.full(value.size, excess), np.ones(first.size))
+    drawn = _sampled(lambda u: off(u) / wide, best.x, root, random)
     return Curve(endpoint, scale, drawn, float(np.median(patient)), excess)
 
 
@@ -145,7 +146,7 @@ def _sampled(
     """CURVES draws of density exp(-|off|^2 / 2): proposals N(centre, root root'), resampled."""
     z = random.standard_normal((PROPOSED, centre.size))
     proposed = centre + z @ root.T
-    weight = np.array([-0.5 * (off(u) ** 2).sum() for u in proposed]) + 0.5 * (z**2).sum(axis=1)
+    weight = 0.5 * (z**2).sum(axis=1) - 0.5 * (off(proposed) ** 2).sum(axis=1)
     share = np.exp(weight - weight.max())
     return proposed[random.choice(PROPOSED, CURVES, p=share / share.sum())]
 

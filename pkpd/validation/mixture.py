@@ -20,7 +20,7 @@ from jaxtyping import Float
 from scipy.special import logsumexp, ndtr
 from scipy.stats import norm
 
-HALVINGS = 60
+HALVINGS, POOLED = 60, 40_000
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,16 @@ class Mixture:
             short = np.stack([self.below(column) for column in middle.T], axis=1) < levels
             low, high = np.where(short, middle, low), np.where(short, high, middle)
         return (low + high) / 2
+
+    def pooled(self, levels: Float[np.ndarray, " k"]) -> Float[np.ndarray, "rows k"]:
+        """Quantiles of even quantiles of all normals pooled: within 2e-4 in probability."""
+        strata = -(-POOLED // self.centre.shape[1])
+        z = norm.ppf((np.arange(strata) + 0.5) / strata)
+        found = [
+            np.quantile(np.add.outer(m, 0 * z) + np.multiply.outer(s, z), levels)
+            for m, s in zip(self.centre, self.spread, strict=True)
+        ]
+        return np.array(found).reshape(-1, levels.size)
 
 
 def pinball_crps(

@@ -61,6 +61,15 @@ def test_quantiles_are_where_the_distribution_function_says():
         assert mixture.below(found[:, k]) == pytest.approx(level, abs=1e-9)
 
 
+@pytest.mark.parametrize("draws", [1, 3, 400])
+def test_pooled_quantiles_are_nearly_exact(draws):
+    random = np.random.default_rng(draws)
+    mixture = Mixture(random.normal(size=(2, draws)), random.gamma(2.0, size=(2, draws)))
+    found = mixture.pooled(levels := np.array([0.0025, 0.05, 0.5, 0.95]))
+    for k, level in enumerate(levels):
+        assert mixture.below(found[:, k]) == pytest.approx(level, abs=2e-4)
+
+
 @pytest.mark.parametrize("y", [0.0, 0.2, 0.95])
 def test_quantiles_give_the_crps_of_uniform_and_exponential(y):
     levels = (np.arange(200) + 0.5) / 200
