@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -49,6 +50,14 @@ def altered(rows):
     later = (rows.study == "STREAM-AD-2") & (rows.week > 24)
     rows.loc[later, NUMBERS] = np.floor(rows.loc[later, NUMBERS] * 0.6)
     return rows
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_compile():
+    """Programs compile in two thirds of the time and run slower: they are called seldom."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="module")
