@@ -56,7 +56,10 @@ class Mixture:
         return (low + high) / 2
 
     def pooled(self, levels: Float[np.ndarray, " k"]) -> Float[np.ndarray, "rows k"]:
-        """Quantiles of even quantiles of all normals pooled: within 2e-4 in probability."""
+        """Quantiles of the normals' own even quantiles, pooled: POOLED points in all.
+
+        Within 1 / (2 s) in probability at the worst, s = POOLED / draws the points of a normal.
+        """
         strata = -(-POOLED // self.centre.shape[1])
         z = norm.ppf((np.arange(strata) + 0.5) / strata)
         found = [
