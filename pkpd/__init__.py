@@ -44,6 +44,7 @@ _FROM = {
         "report",
         "run",
     ),
+    "validation.run": ("validate",),
 }
 _HOME = {name: module for module, names in _FROM.items() for name in names}
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,11 @@ def file_hash(path: Path) -> str:
 def versions() -> dict[str, str]:
     """Versions of Python and of what computes."""
     return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+def one_hash(hashes: Mapping[str, str]) -> str:
+    """One short hash of a fit's settings, data and models: whose results a table holds."""
+    return hashlib.sha256(json.dumps(dict(hashes), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def provenance(problem: Any) -> dict[str, Any]:

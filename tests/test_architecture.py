@@ -45,6 +45,7 @@ ROOMS = (
     ("fit_folder", "individual_folder", "joint_folder"),
     ("reporting",),
     ("fitting",),
+    ("validation",),
     ("individual_workflow", "joint_workflow", "quick_looks", "quick_pathfinder", "prior_check"),
     ("opened",),
     ("decision_workflow", "assurance_workflow"),

@@ -14,6 +14,7 @@ from pkpd.cli import (
     library_verbs,
     predict_verb,
     simulate_verb,
+    validate_verb,
 )
 from pkpd.errors import FitError, PkpdError
 
@@ -31,6 +32,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     assurance_verb.assurance,
     fit_verbs.report,
     fit_verbs.run,
+    validate_verb.validate,
     library_verbs.fits,
     library_verbs.doctor,
 )

@@ -9,6 +9,7 @@ from pkpd.reporting.blocks import answers, arm_blocks, bands, compare_blocks, he
 from pkpd.reporting.decided import decided_blocks, decided_words
 from pkpd.reporting.figures_prior import prior_figure
 from pkpd.reporting.folder import FitFolder
+from pkpd.reporting.left_out import left_out
 from pkpd.reporting.table import Table
 from pkpd.reporting.tables import (
     compare_table,
@@ -67,6 +68,7 @@ def contents(fit: FitFolder) -> dict:
         "compare": compare_table(fit.compare) if len(fit.compare) else None,
         "kept_by_model": kept_by_model(fit.compare) if len(fit.compare) else None,
         "compare_blocks": compare_blocks(fit.compare),
+        "validation": left_out(fit.scores, fit.forecasts),
         "diagnostics": diagnostics_table(diagnostics) if diagnostics else None,
         "provenance": provenance_tables(card),
         "individual": None,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from pkpd.errors import DataError, Fault
+from pkpd.provenance import one_hash
 
 COLUMNS = {
     "summary.csv": (
@@ -55,7 +56,11 @@ UNSTATED = {"kind", "layer"}  # the fit may leave these columns out
 
 @dataclass(frozen=True)
 class FitFolder:
-    """The card and the tables; an absent one is empty and, but for `decide`, named in `absent`."""
+    """The card and the tables; an absent one is empty and named in `absent`.
+
+    What `pkpd decide` and `pkpd validate` left for the same fit (`decide`; `scores`, `forecasts`)
+    may be empty without that.
+    """
 
     name: str
     card: dict
@@ -66,6 +71,8 @@ class FitFolder:
     compare: pd.DataFrame
     decide: pd.DataFrame
     absent: tuple[str, ...]
+    scores: pd.DataFrame = field(default_factory=pd.DataFrame)
+    forecasts: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def read_folder(folder: Path) -> FitFolder:
@@ -82,7 +89,22 @@ def read_folder(folder: Path) -> FitFolder:
         absent += missing
     tables["decide"], _ = read_table(folder / "decide.csv", AFTER["decide.csv"].split(","))
     name = str(card.get("name") or folder.resolve().name)
-    return FitFolder(name=name, card=card, absent=tuple(absent), **tables)
+    scores, forecasts, said = read_validation(folder, card)
+    return FitFolder(
+        name=name, card=card, absent=(*absent, *said), scores=scores, forecasts=forecasts, **tables
+    )
+
+
+def read_validation(folder: Path, card: dict) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Give back scores and forecasts of this very fit, and a sentence where they are of another."""
+    none, paths = pd.DataFrame(), [folder / "validation.csv", folder / "validation-rows.csv"]
+    if not all(path.is_file() for path in paths):
+        return none, none, []
+    words = {"missed": str, "given": str}
+    scores, forecasts = (pd.read_csv(path, dtype=words) for path in paths)
+    if scores.empty or set(scores["fit_hash"]) != {one_hash(card.get("hashes") or {})}:
+        return none, none, ["validation.csv is of other settings, data or models: validate again."]
+    return scores.fillna({"missed": ""}), forecasts.fillna({"given": ""}), []
 
 
 def read_card(path: Path) -> dict:

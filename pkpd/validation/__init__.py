@@ -1,0 +1,1 @@
+"""Validation that can fail: parts left out, predicted from the rest, written down, then scored."""
