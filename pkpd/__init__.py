@@ -31,6 +31,7 @@ _FROM = {
     "statement": ("statement",),
     "simulation": ("simulate",),
     "posterior": ("Posterior", "load_posterior"),
+    "individual_forecast": ("forecast",),
     "workflow": (
         "check",
         "diagnose",

@@ -44,7 +44,10 @@ ROOMS = (
     ("fit_folder", "individual_folder", "joint_folder"),
     ("reporting",),
     ("fitting",),
-    ("individual_workflow", "joint_workflow", "quick_looks", "quick_pathfinder", "prior_check"),
+    (
+        "individual_workflow", "joint_workflow", "quick_looks", "quick_pathfinder", "prior_check",
+        "patient_questions", "individual_forecast",
+    ),  # fmt: skip
     ("workflow",),
     ("doctor",),
     ("cli",),

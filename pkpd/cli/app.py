@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from pkpd.cli import fit_verbs, library_verbs, predict_verb, simulate_verb
+from pkpd.cli import fit_verbs, forecast_verb, library_verbs, predict_verb, simulate_verb
 from pkpd.errors import FitError, PkpdError
 
 MISSED, AT_FAULT = 1, 2
@@ -20,6 +20,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     fit_verbs.fit,
     fit_verbs.diagnose,
     predict_verb.predict,
+    forecast_verb.forecast,
     fit_verbs.report,
     fit_verbs.run,
     library_verbs.fits,
