@@ -33,6 +33,7 @@ _FROM = {
     "posterior": ("Posterior", "load_posterior"),
     "decision_workflow": ("decide",),
     "assurance_workflow": ("assurance",),
+    "individual_forecast": ("forecast",),
     "workflow": (
         "check",
         "diagnose",

@@ -123,12 +123,12 @@ def with_settings(folder: Path, settings: IndividualSettings, where: str) -> Ind
         model = in_time_unit(model, settings.time_unit)
     logged = tuple(o.model_copy(update={"log": o.log or data.log}) for o in settings.observations)
     settings = settings.model_copy(update={"observations": logged})
-    data = _in_units_of(model, settings, data)
+    data = in_units_of(model, settings, data)
     bare = unsolved(settings, model, data.events.table, where)
     return IndividualFit(folder, settings, data, model, bare)
 
 
-def _in_units_of(model: Model, settings: IndividualSettings, data: Individuals) -> Individuals:
+def in_units_of(model: Model, settings: IndividualSettings, data: Individuals) -> Individuals:
     """The data told in the model's units, where the card states any."""
     data = converted(data, "TIME", model.units["time"])
     into = (model.doses_into or model.states)[:1]

@@ -85,7 +85,8 @@ def _sampled(opened: IndividualFit, posterior: Posterior) -> IndividualLikelihoo
     return on_mesh(opened.likelihood, posterior.tree["mesh"].to_dataset())
 
 
-def _opened(folder: Path) -> tuple[IndividualFit, Posterior]:
+def with_draws(folder: Path) -> tuple[IndividualFit, Posterior]:
+    """The fit and its posterior; `DataError` where the draws are of other input than today's."""
     opened = open_individual(folder)
     posterior = load_posterior(folder / "draws.nc")
     if posterior.provenance["hashes"] != individual_provenance(opened)["hashes"]:
@@ -103,7 +104,7 @@ def _opened(folder: Path) -> tuple[IndividualFit, Posterior]:
 
 def diagnose(folder: Path, *, progress: Progress) -> Diagnosis:
     """Check the posterior; writes summary.csv, gof.csv, vpc.csv, individuals.csv and the card."""
-    opened, posterior = _opened(folder)
+    opened, posterior = with_draws(folder)
     likelihood, settings = _sampled(opened, posterior), opened.settings
     level = settings.predictions.level
     checks = sampling_checks(posterior.tree, settings.demands, settings.sampler.max_treedepth)
@@ -188,7 +189,7 @@ def _sentence(opened: IndividualFit, table: pd.DataFrame) -> str:
 
 def predict(folder: Path, *, progress: Progress) -> pd.DataFrame:
     """New subjects under the regimens of fit.toml; writes predictions.csv."""
-    opened, posterior = _opened(folder)
+    opened, posterior = with_draws(folder)
     asked = opened.settings.predictions
     table = new_subjects(
         opened.settings, opened.model, opened.data.events.table, posterior.draws(asked.draws),

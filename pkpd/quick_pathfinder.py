@@ -21,7 +21,7 @@ import numpy as np
 from blackjax.vi.pathfinder import approximate, sample
 from jaxtyping import Array, Float
 
-from pkpd.diagnosis.leave_out import smoothed
+from pkpd.diagnosis.leave_out import weighed
 from pkpd.individual.marginal import log_marginal
 from pkpd.individual.problem import population_space
 from pkpd.individual.start import Start
@@ -128,12 +128,3 @@ def paths(
         heard((number + 1) / PATHS)
     points, log_ratios = zip(*found, strict=True)
     return np.concatenate(points), np.concatenate(log_ratios)
-
-
-def weighed(log_ratios: Float[np.ndarray, " draws"]) -> tuple[Float[np.ndarray, " draws"], float]:
-    """Smoothed weights that sum to 1, 0 where the density is no number, and Pareto k."""
-    some = np.isfinite(log_ratios)
-    log_weights, pareto_k = smoothed(log_ratios[some])
-    weights = np.zeros(log_ratios.size)
-    weights[some] = np.exp(log_weights - np.logaddexp.reduce(log_weights))
-    return weights, pareto_k

@@ -46,7 +46,10 @@ ROOMS = (
     ("reporting",),
     ("fitting",),
     ("validation",),
-    ("individual_workflow", "joint_workflow", "quick_looks", "quick_pathfinder", "prior_check"),
+    (
+        "individual_workflow", "joint_workflow", "quick_looks", "quick_pathfinder", "prior_check",
+        "patient_questions", "individual_forecast",
+    ),  # fmt: skip
     ("opened",),
     ("decision_workflow", "assurance_workflow"),
     ("workflow",),

@@ -99,8 +99,12 @@ def read_individual_card(path: Path, columns: Sequence[str]) -> tuple[Individual
     faults += _role_faults(where, entries)
     if faults:
         return IndividualCard(card, (), False), faults
-    read = tuple(_column(name, said) for name, said in entries.items() if "as" in said)
-    return IndividualCard(card, read, card.content.get("replicates", False)), []
+    return IndividualCard(card, columns_of(entries), card.content.get("replicates", False)), []
+
+
+def columns_of(entries: Mapping[str, Mapping[str, Any]]) -> tuple[Column, ...]:
+    """The columns that are read, of a card's checked table `[columns]`."""
+    return tuple(_column(name, said) for name, said in entries.items() if "as" in said)
 
 
 def missing_file(path: Path, card: Path) -> Fault:

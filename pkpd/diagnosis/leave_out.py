@@ -57,3 +57,12 @@ def smoothed(
     weights, k = cast(tuple[np.ndarray, float], array_stats.psislw(-log_ratio))
     least = int(np.argmin(log_ratio))  # no weight of the tail: only normalised
     return weights + (log_ratio[least] - weights[least]), float(k)
+
+
+def weighed(log_ratios: Float[np.ndarray, " draws"]) -> tuple[Float[np.ndarray, " draws"], float]:
+    """Smoothed weights that sum to 1, 0 where the density is no number, and Pareto k."""
+    some = np.isfinite(log_ratios)
+    log_weights, pareto_k = smoothed(log_ratios[some])
+    weights = np.zeros(log_ratios.size)
+    weights[some] = np.exp(log_weights - np.logaddexp.reduce(log_weights))
+    return weights, pareto_k

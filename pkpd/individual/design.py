@@ -123,7 +123,8 @@ def _most_overlapping(table: pd.DataFrame) -> dict[str, np.ndarray]:
     return {"share": one, "lag": lag, "rate": np.inf * one, "duration": 0.0 * one}
 
 
-def _covariate_names(model: Model, settings: IndividualSettings) -> list[str]:
+def covariate_names(model: Model, settings: IndividualSettings) -> list[str]:
+    """Covariates that the settings or the model know, in capitals; data may lack the model's."""
     effects = [e.name for c in settings.parameters.values() for e in c.covariates]
     return list(dict.fromkeys(n.upper() for n in (*effects, *(c.name for c in model.covariates))))
 
@@ -133,7 +134,7 @@ def _covariates(
 ) -> dict[str, np.ndarray]:
     """Covariates by record, or one row where none changes within a subject."""
     found = {}
-    for name in _covariate_names(model, settings):
+    for name in covariate_names(model, settings):
         if name in table.columns:
             found[name] = pd.to_numeric(table[name]).to_numpy(float)[at]
     constant = {name: bool((value == value[:1]).all()) for name, value in found.items()}
