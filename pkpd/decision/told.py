@@ -77,10 +77,11 @@ def _regimen_row(label: str, cells: dict) -> dict[str, Any]:
 
 
 def _span(row: dict[str, Any], scale: float, digits: int) -> str:
-    value, low, high = (scale * row[name] + 0.0 for name in ("value", "lower", "upper"))
-    if low == high == value == 0:
+    ends = [scale * row[name] for name in ("value", "lower", "upper")]
+    if not any(ends):
         return "reference"
-    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    value, low, high = (f"{end:z.{digits}f}" for end in ends)  # z: no minus before zero
+    return f"{value} ({low} to {high})"
 
 
 def _chance(row: dict[str, Any]) -> str:

@@ -54,7 +54,7 @@ def contents(fit: FitFolder) -> dict:
         "estimands": [e for name in SHOWN for e in answers(fit, main, name)],
         "more": more_tables(fit),
         "decided": decided_blocks(fit.decide),
-        "decided_words": decided_words(fit.decide),
+        "decided_words": decided_words(fit.decide, card),
         "arms": arm_blocks(fit.ppc),
         "bands": bands(fit.ppc),
         "coverage": coverage_table(fit.ppc) if len(fit.ppc) else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -16,6 +16,7 @@ from pkpd.reporting.table import Cell, Group, Table, table
 from pkpd.reporting.words import (
     endpoint_words,
     interval_words,
+    listing,
     number,
     percent,
     probability,
@@ -24,19 +25,28 @@ from pkpd.reporting.words import (
 
 ALL = "all"
 COMPONENTS = ("prior", "likelihood")
+LOSSES = {
+    "kept": "a patient-year with response",
+    "lost": "a patient-year without",
+    "injection": "an injection",
+}
 KEPT, WITHIN = "prob_kept_share", "prob_loss_within_margin"
 
 
-def decided_words(decide: pd.DataFrame) -> str:
-    """Give back what was asked: endpoint, estimand, limits, and whether it is final."""
+def decided_words(decide: pd.DataFrame, card: Mapping[str, Any]) -> str:
+    """Give back what was asked: endpoint, estimand, the loss table, and whether it is final."""
     if decide.empty:
         return ""
     row = decide.iloc[0]
-    status = "" if row["status"] == "final" else f" These answers are {row['status']}."
-    return (
-        f"{endpoint_words(row['endpoint'])}, {row['estimand']}; luck of single patients is"
-        f" integrated out. Loss per patient-year: docs/decision.md.{status}"
-    )
+    loss = ((card.get("decide") or {}).get("asked") or {}).get("loss") or {}
+    table = [f"{number(loss[name])} {words}" for name, words in LOSSES.items() if name in loss]
+    said = [
+        f"{endpoint_words(row['endpoint'])}, {row['estimand']}; the luck of single patients is"
+        " integrated out.",
+        f"Loss: {listing(table)}." if table else "",
+        "" if row["status"] == "final" else f"These answers are {row['status']}.",
+    ]
+    return " ".join(part for part in said if part)
 
 
 def decided_blocks(decide: pd.DataFrame) -> list[Block]:
@@ -117,10 +127,15 @@ def line(rows: pd.DataFrame, label: str) -> tuple[Cell, ...]:
         Cell(percent(share["value"]), ends(share, percent), words),
         chance(own[WITHIN]),
         chance(own[KEPT]),
-        Cell(number(lost["value"]), ends(lost, number), words),
+        Cell(loss_words(lost["value"]), ends(lost, loss_words), words),
         Cell(probability(own["prob_least_loss"]["value"])),
         Cell(" / ".join(number(ratio[f"{name}_sensitivity"], 2) for name in COMPONENTS)),
     )
+
+
+def loss_words(value: float) -> str:
+    """Give back a loss to three decimals, so that regimens line up."""
+    return f"{value:.3f}"
 
 
 def ends(row: dict[str, Any], written: Callable[[float], str]) -> str:

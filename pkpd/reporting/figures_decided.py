@@ -35,11 +35,13 @@ def frontier(axis: Axes, rows: pd.DataFrame) -> None:
         at = by_quantity(rows, regimen)["injections_per_year"]["value"]
         axis.vlines(at, row["lower"], row["upper"], color=colour, linewidth=1.8)
         axis.plot(at, row["value"], color=colour, marker=mark, markersize=6, linestyle="")
+        above = place % 2 == 1
         axis.annotate(
-            str(regimen), (at, row["lower"]), (0, -5), textcoords="offset points", color=colour,
-            ha="center", va="top", weight="bold",
+            str(regimen), (at, row["upper"] if above else row["lower"]), (0, 5 if above else -5),
+            textcoords="offset points", color=colour, ha="center", weight="bold",
+            va="bottom" if above else "top",
         )  # fmt: skip
-    axis.set_ylim(min(0.0, float(share["lower"].min())), 1.03)
+    axis.set_ylim(min(0.0, float(share["lower"].min())), 1.12)
     axis.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])
     axis.set_xlim(-0.06 * burden.max(), 1.06 * burden.max())
     axis.set_xlabel("Injections a year")

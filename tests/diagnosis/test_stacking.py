@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import minimize
 from scipy.special import softmax
 
+from pkpd.diagnosis.leave_out import LeaveOut
 from pkpd.diagnosis.stacking import stacking
+from pkpd.prediction.summarise import PREDICTIONS
+from pkpd.prediction.verdict import Contender, comparison
+from pkpd.settings import Predictions, Question
 
 
 def score(elpd, weights):
@@ -42,3 +47,14 @@ def test_a_constant_for_an_arm_changes_nothing():
     elpd = np.random.default_rng(2).normal(0.0, 1.0, (10, 3))
     far = elpd + np.linspace(-900, 900, 10)[:, None]
     assert stacking(far) == pytest.approx(stacking(elpd), abs=1e-8)
+
+
+def test_compare_csv_has_each_models_weight():
+    empty = pd.DataFrame(columns=list(PREDICTIONS))
+    elpd = np.array([[-1.0, -2.0], [-3.0, -2.5], [-0.5, -1.0]])
+    entries = [Contender(f"m{k}", LeaveOut(elpd[:, k], np.zeros(3)), empty) for k in range(2)]
+    question = Question(drug="d", induction="300 mg every 4 weeks", dose=300)
+    asked = Predictions(questions=(question, question))
+    found = comparison(entries, asked).drop_duplicates("model").set_index("model")["weight"]
+    assert found.tolist() == pytest.approx(stacking(elpd).tolist())
+    assert found.sum() == pytest.approx(1)

@@ -75,9 +75,15 @@ def test_intervals_state_their_level_and_kind(shown):
 
 
 def test_what_is_not_final_says_so():
-    words = decided_words(decided("not final: demands missed: R-hat"))
+    words = decided_words(decided("not final: demands missed: R-hat"), {})
     assert "not final: demands missed: R-hat" in words
-    assert "not final" not in decided_words(decided())
+    assert "not final" not in decided_words(decided(), {})
+
+
+def test_the_loss_table_is_told():
+    card = {"decide": {"asked": {"loss": {"kept": 0.0, "lost": 1.0, "injection": 0.02}}}}
+    said = "Loss: 0 a patient-year with response, 1 a patient-year without and 0.02 an injection."
+    assert said in decided_words(decided(), card)
 
 
 def test_a_page_without_a_decision_is_as_it_was(fit_folder):
