@@ -64,8 +64,8 @@ def part_block(scores: pd.DataFrame, rows: pd.DataFrame, *, name: str, title: st
     drawn = Markup(left_out_figure(rows, model=model, rival=rival, name=name, title=title))
     beside = f" Dashed: the interval of {rival}." if rival else ""
     caption = (
-        f"Mean EASI change without {title} in the fit. Line: mean. Band: {bands(rows)} of"
-        f" {model}.{beside} Points: posted afterwards to the forecast, diamonds outside the band."
+        f"Mean EASI change in %, without {title} in the fit. Line: mean. Band: {bands(rows)} of"
+        f" {model}.{beside} Points: what was posted, diamonds outside the band."
     )
     return Block(f"Without {title}", drawn, caption, score_table(own, f"Every score, {title}"))
 

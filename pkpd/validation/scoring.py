@@ -137,7 +137,7 @@ def _summary(rows: pd.DataFrame, endpoint: str) -> dict:
         "rows": len(rows),
         "arms": len({key[:2] for key in rows.index}),
         "coverage": rows["inside"].mean(),
-        "level": rows["level"].mean(),
+        "level": float(rows["level"].iloc[0]),
         "kind": rows["kind"].iloc[0],
         "width": factor * _width(rows, width).mean(),
         "log_score": rows["log_score"].mean(),
