@@ -45,8 +45,13 @@ ROOMS = (
     ("reporting",),
     ("fitting",),
     (
-        "individual_workflow", "joint_workflow", "quick_looks", "quick_pathfinder", "prior_check",
-        "patient_questions", "individual_forecast",
+        "individual_workflow",
+        "joint_workflow",
+        "quick_looks",
+        "quick_pathfinder",
+        "prior_check",
+        "patient_questions",
+        "individual_forecast",
     ),  # fmt: skip
     ("workflow",),
     ("doctor",),
