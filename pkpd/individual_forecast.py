@@ -6,6 +6,7 @@ regimen, whether it responds, how two regimens compare, and which visit would te
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ import pandas as pd
 
 from pkpd.data.patients import last_times
 from pkpd.data.text_table import Source
-from pkpd.errors import DataError, Fault
+from pkpd.errors import DataError, Fault, FitError
 from pkpd.fit_folder import read_card
 from pkpd.individual.build import solved, unsolved
 from pkpd.individual.problem import IndividualLikelihood, population_space
@@ -142,19 +143,26 @@ def _forecast(
 def known_likelihood(
     fit: IndividualFit, of: Asked, draws: dict[str, np.ndarray]
 ) -> IndividualLikelihood:
-    """The likelihood of the patients' records, on a mesh that holds about the posterior."""
-    return _solved(fit, of.observations, of.table, typical_population(draws))
+    """The likelihood of the patients' records, on a mesh that holds about the posterior.
+
+    To `FINEST`, so that modes are told to three digits; where no mesh holds that for patients as
+    unlike as the prior allows, to the fit's own tolerance.
+    """
+    at, tolerance = typical_population(draws), fit.settings.engine.tolerance
+    with contextlib.suppress(FitError):
+        return _solved(fit, of.observations, of.table, at, min(tolerance, FINEST))
+    return _solved(fit, of.observations, of.table, at, tolerance)
 
 
 def _solved(
-    fit: IndividualFit, seen: tuple[Observation, ...], table: pd.DataFrame, at: dict
-) -> IndividualLikelihood:
+    fit: IndividualFit, seen: tuple[Observation, ...], table: pd.DataFrame, at: dict,
+    tolerance: float,
+) -> IndividualLikelihood:  # fmt: skip
     """A likelihood of other records under the fit; its mesh holds at `at`, effects 0 if not there.
 
     The mesh must hold for the patients, whom the fit's own was not planned for.
     """
-    engine = fit.settings.engine
-    engine = engine.model_copy(update={"tolerance": min(engine.tolerance, FINEST)})
+    engine = fit.settings.engine.model_copy(update={"tolerance": tolerance})
     settings = fit.settings.model_copy(update={"observations": seen, "engine": engine})
     bare = unsolved(settings, fit.model, table, str(fit.folder / "fit.toml"))
     more = {v.name: jnp.zeros(v.size) for v in bare.space.variables if v.dim is not None}
@@ -168,7 +176,8 @@ def _to_come(
     table = table_ahead(of.table, of.ahead, seen, fit.model)
     at = effects.at_mode()
     wide = {n: np.tile(at[n], regimens) if n in effects.names else v for n, v in at.items()}
-    asker = Asker(_solved(fit, seen, table, wide), of.responses, regimens)
+    ahead = _solved(fit, seen, table, wide, fit.settings.engine.tolerance)
+    asker = Asker(ahead, of.responses, regimens)
     return courses(asker, effects, seed=seed)
 
 

@@ -47,8 +47,13 @@ ROOMS = (
     ("fitting",),
     ("validation",),
     (
-        "individual_workflow", "joint_workflow", "quick_looks", "quick_pathfinder", "prior_check",
-        "patient_questions", "individual_forecast",
+        "individual_workflow",
+        "joint_workflow",
+        "quick_looks",
+        "quick_pathfinder",
+        "prior_check",
+        "patient_questions",
+        "individual_forecast",
     ),  # fmt: skip
     ("opened",),
     ("decision_workflow", "assurance_workflow"),

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 import pkpd
+from pkpd.regimen import regimen
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "fits/data/trial_simulated/make.py"
@@ -72,24 +73,25 @@ def split(records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def held_out(folder: Path, share: float = 1.0, **questions: object) -> pd.DataFrame:
-    """Every later visit beside its forecast, and the patient's status; one row a visit."""
+    """Every later visit beside its forecast, and the patient's status; one row a visit.
+
+    All are forecast under every arm's regimen at once, which compiles once; their own is kept.
+    """
     first, later = split(new_patients(share))
-    rows = []
-    for arm, own in first.groupby("ARM", sort=False):
-        own = own.drop(columns="ARM").fillna({"DVID": ""})
-        told = pkpd.forecast(folder, own, regimens=LATER[str(arm)], times=WEEKS, level=LEVEL,
-                             **questions)  # fmt: skip
-        shown = told.forecast[told.forecast["layer"] == "observation"]
-        seen = later[later["ARM"] == arm].assign(quantity=lambda t: t["DVID"].map(LABELS))
-        keys = ["id", "time", "quantity"]
-        seen = seen.rename(columns={"ID": "id", "TIME": "time"})
-        shown = shown.assign(id=shown["id"].astype(int))
-        both = seen.merge(shown, on=keys, validate="one_to_one").merge(
-            told.checks[["id", "pareto_k", "ess"]].assign(id=lambda t: t["id"].astype(int)), on="id"
-        )
-        assert len(both) == len(seen), "a visit without a forecast"
-        rows.append(both.assign(arm=arm))
-    return covered(pd.concat(rows, ignore_index=True))
+    own = first.drop(columns="ARM").fillna({"DVID": ""})
+    told = pkpd.forecast(folder, own, regimens=tuple(LATER.values()), times=WEEKS, level=LEVEL,
+                         responses="EASI75", **questions)  # fmt: skip
+    words = {arm: str(regimen(text)) for arm, text in LATER.items()}
+    words["placebo"] = "no further dose"
+    seen = later.rename(columns={"ID": "id", "TIME": "time", "ARM": "arm"}).assign(
+        quantity=lambda t: t["DVID"].map(LABELS), regimen=lambda t: t["arm"].map(words)
+    )
+    shown = told.forecast[told.forecast["layer"] == "observation"]
+    both = seen.merge(shown.assign(id=shown["id"].astype(int)), validate="one_to_one",
+                      on=["id", "time", "quantity", "regimen"])  # fmt: skip
+    assert len(both) == len(seen), "a visit without a forecast"
+    checks = told.checks[["id", "pareto_k", "ess"]]
+    return covered(both.merge(checks.assign(id=checks["id"].astype(int)), on="id"))
 
 
 def covered(rows: pd.DataFrame) -> pd.DataFrame:
