@@ -72,13 +72,29 @@ class Solver:
             matrices = rate_matrices(self.model.rates, self.model.states, own)
             path = linear_path(matrices, first, wide, infused=self.infused, smooth=self.smooth)
         else:
-            path = self._stepped(own, first, wide, self.cut)
+            once = {name: getattr(wide, name)[..., :1] for name in self.shared}
+            path = self._stepped(own, first, replace(wide, **once), self.cut)
         return jnp.take_along_axis(path, line.read.T[:, None, :], axis=0), line
 
     def _stepped(self, own: Own, first: Array, wide: Lanes, cut: Parts) -> Float[Array, "T S N"]:
         return stepped_path(
             self.model.rates, self.model.states, first, wide, own, cut, self.method, self.fed
         )
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """What of the lanes is the same for all subjects, so that Runge-Kutta reads it once."""
+        if self.line is None or self.method != "rk4":
+            return ()
+        line, schedule = self.line, self.design.schedule
+        same = {
+            name: bool((np.asarray(value) == np.asarray(value)[:1]).all())
+            for name, value in vars(line).items()
+        }
+        timed = ("start", "end") if same["start"] and same["end"] and same["origin"] else ()
+        added = bool(schedule.fresh.any()) or bool((schedule.steady >= 0).any())
+        names = ("flow", "keep") if added else ("flow", "keep", "given")
+        return (*timed, *(name for name in names if same[name]))
 
     @property
     def infused(self) -> bool:
