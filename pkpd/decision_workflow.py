@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,15 @@ from pkpd.fit_folder import open_fit, read_card, update_card
 from pkpd.opened import draws_path, opened
 from pkpd.posterior import Posterior
 from pkpd.provenance import file_hash
-from pkpd.settings import Settings
+from pkpd.settings import Question, Settings
 from pkpd.settings_individual import is_individual
 from pkpd.settings_joint import is_joint
 from pkpd.variation.standard import prior_draws
 
 PRIOR = 300
 """Draws of the prior behind its own answers."""
+THREADS = 2
+"""Questions answered side by side: one makes its patients while another follows its own."""
 FEWEST = 25
 """Draws from which the tail of importance weights can be smoothed."""
 Progress = Callable[[str, float], None]
@@ -64,11 +67,16 @@ def decide(folder: Path, *, progress: Progress = silent, **options: Any) -> Deci
     evidence = Evidence(contenders, prior, found, weights)
     status = status_of(folder)
     questions = asked.questions(likelihood.settings.predictions)
+    progress("deciding", 0.0)
+
+    def answer(question: Question) -> list[dict]:
+        return rows(answered(question, evidence, asked), status)
+
     said: list[dict] = []
-    for k, question in enumerate(questions):
-        progress("deciding", k / len(questions))
-        said += rows(answered(question, evidence, asked), status)
-    progress("deciding", 1.0)
+    with ThreadPoolExecutor(THREADS) as pool:  # each question has its own random numbers
+        for k, found_rows in enumerate(pool.map(answer, questions), start=1):
+            said += found_rows
+            progress("deciding", k / len(questions))
     record = {
         "draws": {each.name: each.count for each in contenders},
         "prior_draws": PRIOR,

@@ -121,18 +121,18 @@ def _base(asked: Predictions) -> TrialAsked:
 
 
 def _arms(made: TrialAsked) -> Iterator[Fault]:
-    for arm, interval in zip(made.arms, made.intervals, strict=True):
+    for place, (arm, interval) in enumerate(zip(made.arms, made.intervals, strict=True)):
         if math.isnan(interval):
             yield Fault(f"arm '{arm}'", "not a regimen that is understood", "Write Q8W, or stop")
         elif interval <= 0:
             yield Fault(f"arm '{arm}'", "weeks between doses must be above 0", "Or write stop")
+        elif place == 0 and math.isinf(interval):
+            found = "the reference is the arm that others may not fall short of"
+            yield Fault(f"arm '{arm}'", found, "Put a dosing interval first")
     if len({*made.intervals}) < len(made.arms):
         yield Fault("arms", "one is given twice", "Give each once")
     if len(made.arms) < 2:
         yield Fault("arms", "a reference and one more are needed", "Write Q4W,Q8W")
-    if made.arms[:1] and interval_of(made.arms[0]) == math.inf:
-        found = "the reference is the arm that others may not fall short of"
-        yield Fault(f"arm '{made.arms[0]}'", found, "Put a dosing interval first")
 
 
 def _numbers(made: TrialAsked, asked: Predictions) -> Iterator[Fault]:
