@@ -16,7 +16,7 @@ Leave = Annotated[
     typer.Option(
         "--leave",
         metavar="PART",
-        help="trial, arm or off-drug, a trial's name, or an arm's; may be repeated. Without: all.",
+        help="trial, later, arm, off-drug, a trial's name, or an arm's; repeatable. Without: all.",
     ),
 ]
 SHOWN = (

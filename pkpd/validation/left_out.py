@@ -1,9 +1,9 @@
-"""What may be left out of arm-level data: each trial, each arm, and the off-drug phase."""
+"""What may be left out of arm-level data: trials, later results, arms, the off-drug phase."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -15,7 +15,7 @@ from pkpd.errors import DataError, Fault
 from pkpd.prediction.checks import close
 
 Key = tuple[str, str]
-KINDS = ("trial", "arm", "off-drug")
+KINDS = ("trial", "later", "arm", "off-drug")
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,11 @@ class LeftOut:
 
 
 def everything(data: ArmData) -> tuple[LeftOut, ...]:
-    """Each trial, each arm, and the off-drug phase where there is one."""
+    """Each trial, later results of the re-randomised, each arm, and the off-drug phase, if any."""
     trials = [_trial(data, study) for study in dict.fromkeys(arm.study for arm in data.arms)]
     off = _off_drug(data)
-    return (*trials, *(_arm(data, arm) for arm in data.arms), *([off] if off.rows else []))
+    arms = [_arm(data, arm) for arm in data.arms]
+    return (*trials, *_later(data), *arms, *([off] if off.rows else []))
 
 
 def chosen(data: ArmData, words: Sequence[str], fits: Callable[[LeftOut], bool]) -> list[LeftOut]:
@@ -81,6 +82,15 @@ def off_drug(data: ArmData, rows: pd.DataFrame) -> np.ndarray:
 def _trial(data: ArmData, study: str) -> LeftOut:
     gone = _with_entered(data, [arm for arm in data.arms if arm.study == study])
     return LeftOut("trial", study, _rows_of(data, gone), frozenset(gone))
+
+
+def _later(data: ArmData) -> Iterator[LeftOut]:
+    """Each study of re-randomised patients after its selection visit; who entered is known."""
+    entered = {arm.study: arm.entry_week for arm in data.arms if arm.parent is not None}
+    for study, week in entered.items():
+        later = (data.rows["study"] == study) & (data.rows["week"] > (week or 0.0))
+        rows = frozenset(int(row) for row in data.rows["row"][later])
+        yield LeftOut("later", f"{study} after week {week:g}", rows, frozenset())
 
 
 def _arm(data: ArmData, arm: Arm) -> LeftOut:

@@ -51,10 +51,10 @@ def validate(
 ) -> Validation:
     """Leave parts out of an arm-level fit, predict each from the rest, and score the forecasts.
 
-    `leave` names kinds ("trial", "arm", "off-drug"), trials, or arms ("study: arm", or the arm
-    alone); nothing stands for all of them. Writes forecasts and draws below FOLDER/validation/,
-    validation.csv (scores), validation-rows.csv (each number), and report.html anew if there is
-    one.
+    `leave` names kinds ("trial", "later", "arm", "off-drug"), trials, or arms ("study: arm", or
+    the arm alone); nothing stands for all of them. Writes forecasts and draws below
+    FOLDER/validation/, validation.csv (scores), validation-rows.csv (each number), and report.html
+    anew if there is one.
 
     Raises
     ------

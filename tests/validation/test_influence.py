@@ -82,6 +82,19 @@ def test_the_likelihood_of_what_stays_does_not_see_what_was_left_out(pair):
     assert one.log_density(values) == other.log_density(values)
 
 
+def test_a_selection_visit_that_stays_alone_says_nothing_of_the_parameters(pair):
+    first, _, _ = pair
+    (later,) = chosen(first.data, ["later"], lambda each: can_fit(first, each))
+    own = built(without(first, later))
+    held = own.held_at(own.space.medians())
+    ours = np.array([name.startswith("STREAM-AD-2") for name in own.arm_names])
+    for each in (own, held):
+        values = each.space.unpack(each.space.medians())
+        by_arm = np.asarray(each.by_arm(values))
+        assert ours.any() and by_arm[ours] == pytest.approx(0.0, abs=1e-9)
+        assert (by_arm[~ours] != 0).all() and np.isfinite(by_arm).all()
+
+
 def test_results_that_stay_would_have_been_seen(pair):
     first, _, part = pair
 

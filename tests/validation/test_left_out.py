@@ -36,8 +36,8 @@ def part(problem):
 
 def test_all_of_it_is_each_trial_each_arm_and_the_off_drug_phase(problem, part):
     kinds = [each.kind for each in part()]
-    assert kinds == ["trial"] * 3 + ["arm"] * 19 + ["off-drug"]
-    assert len({each.folder for each in part()}) == 23
+    assert kinds == ["trial"] * 3 + ["later"] + ["arm"] * 19 + ["off-drug"]
+    assert len({each.folder for each in part()}) == 24
     assert [each.name for each in part("trial")] == ["KHK4083-006", "STREAM-AD-1", PART_2]
 
 
@@ -106,6 +106,20 @@ def test_a_later_arm_loses_its_rows_and_keeps_its_place_in_the_entry_count(probl
     assert np.array_equal(was.observed, now.observed) and np.array_equal(was.posted, now.posted)
     gone = posted(studies_of(problem)) - posted(studies_of(own))
     assert {name[:2] for name in gone} == {(PART_2, "withdrawn at wk24 (from 125)")}
+
+
+def test_after_their_selection_who_entered_is_known_and_nothing_later_is(problem, part):
+    (later,) = part("later")
+    assert later.name == "STREAM-AD-2 after week 24"
+    own = without(problem, later)
+    assert own.data.rows[own.data.rows.study == PART_2].week.max() == 24
+    gone = posted(studies_of(problem)) - posted(studies_of(own))
+    assert gone and {name[0] for name in gone} == {PART_2} and min(name[2] for name in gone) > 24
+    first, second = (
+        rows_of(split(studies_of(problem), studies_of(without(problem, each))))
+        for each in (later, *part(PART_2))
+    )
+    assert first.equals(second)
 
 
 def test_off_drug_begins_after_the_first_dose_not_taken(problem, part):
