@@ -88,7 +88,7 @@ def under(likelihood: Likelihood, asked: DecisionAsked) -> Likelihood:
 
 def groups_of(likelihood: Likelihood, question: Question, asked: DecisionAsked) -> Groups:
     """The subgroups of a question's virtual patients."""
-    people = people_for(likelihood, question.drug, runs=1, patients=asked.patients, seed=asked.seed)
+    people = people_for(likelihood, question.drug, runs=1)
     return groups(people.covariates["wt"][0], people.easi[0], asked.cuts)
 
 

@@ -90,6 +90,7 @@ class Solver:
         same = {
             name: bool((np.asarray(value) == np.asarray(value)[:1]).all())
             for name, value in vars(line).items()
+            if value is not None
         }
         timed = ("start", "end") if same["start"] and same["end"] and same["origin"] else ()
         added = bool(schedule.fresh.any()) or bool((schedule.steady >= 0).any())

@@ -104,14 +104,12 @@ def _fixed(
     random: np.random.Generator,
 ) -> Iterator[np.ndarray]:
     """Each draw's answer at every week, for a regimen that looks at nobody."""
-    settings, unseen = likelihood.settings.predictions, asked.new_trial is not None
+    _settings, unseen = likelihood.settings.predictions, asked.new_trial is not None
     lanes = lanes_for(
         likelihood,
         asked.drug,
         [given],
         np.append(when, max(when[-1], 1.0)),
-        patients=settings.patients,
-        seed=settings.seed,
         new_trial=unseen,
     )
     if unseen:

@@ -188,18 +188,15 @@ def _arm(
     visits: np.ndarray,
     new_trial: bool,
 ) -> Arm:
-    asked = likelihood.settings.predictions
     lanes = lanes_for(
         likelihood,
         drug,
         [regimen.plan],
         weeks,
-        patients=asked.patients,
-        seed=asked.seed,
         new_trial=new_trial,
         steps=_steps(regimen, weeks[visits], float(weeks[-1])),
     )
-    people = people_for(likelihood, drug, 1, patients=asked.patients, seed=asked.seed)
+    people = people_for(likelihood, drug, 1)
     at = day_index(lanes, weeks)
 
     @jax.jit

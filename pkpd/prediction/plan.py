@@ -61,8 +61,6 @@ def plan(
         question.drug,
         regimens,
         np.union1d(weeks, trough),
-        patients=asked.patients,
-        seed=asked.seed,
         new_trial=new_trial,
         scored=scored,
     )

@@ -50,8 +50,6 @@ def lanes_for(
     regimens: Sequence[Regimen],
     weeks: np.ndarray,
     *,
-    patients: int,
-    seed: int,
     new_trial: bool = False,
     steps: Steps = NO_STEPS,
     scored: tuple[str, ...] = (),
@@ -59,13 +57,13 @@ def lanes_for(
     """Lanes of regimens of one drug ("placebo" has none to give) that share their patients.
 
     Trial effects are those of the drug's own trial; with `new_trial`, of one trial more than the
-    fit had, for draws from `with_new_trial`. `patients` is rounded up to a power of two. Where
-    amounts go by weight, each patient gets theirs. Parameters in `scored` vary between these
-    patients too: those of a model that is to follow the same patients.
+    fit had, for draws from `with_new_trial`. Their number is that of the settings, rounded up to a
+    power of two. Where amounts go by weight, each patient gets theirs. Parameters in `scored` vary
+    between these patients too: those of a model that is to follow the same patients.
     """
     trial, end = trial_of(likelihood, drug), float(np.max(weeks))
     days, runs = _days([regimen.weeks(end) for regimen in regimens], weeks, steps), len(regimens)
-    people = people_for(likelihood, drug, runs, patients=patients, seed=seed, scored=scored)
+    people = people_for(likelihood, drug, runs, scored=scored)
     doses = [dosed(r, end, people.covariates["wt"][k]) for k, r in enumerate(regimens)]
     pk, nodes = kinetics(likelihood, drug), meshes.nodes(days)
     random = tuple(dict.fromkeys((*random_of(likelihood.disease), *scored)))
@@ -93,15 +91,14 @@ def people_for(
     drug: str,
     runs: int,
     *,
-    patients: int,
-    seed: int,
     scored: tuple[str, ...] = (),
 ) -> Population:
     """The virtual patients that `lanes_for` follows, the same ones in each of `runs` runs."""
     random = dict.fromkeys((*random_of(likelihood.disease), *scored))
     kinds = dict.fromkeys(name for model in likelihood.pk.values() for name in varying(model))
-    count = 1 << (patients - 1).bit_length()
-    asked = likelihood.settings.patients.model_copy(update={"count": count, "seed": seed})
+    wanted = likelihood.settings.predictions
+    count = 1 << (wanted.patients - 1).bit_length()
+    asked = likelihood.settings.patients.model_copy(update={"count": count, "seed": wanted.seed})
     base = baseline(likelihood, trial_of(likelihood, drug))
     return population(asked, [base] * runs, [0] * runs, tuple(random), tuple(kinds))
 
