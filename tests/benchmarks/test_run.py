@@ -25,12 +25,13 @@ def run(*words):
 
 def test_help_says_what_is_measured():
     done = run("--help")
-    assert done.returncode == 0 and "--json" in done.stdout and "--quick" in done.stdout
+    assert done.returncode == 0
+    assert all(word in done.stdout for word in ("--json", "--quick", "--only"))
 
 
 @pytest.fixture(scope="module")
 def rows():
-    done = run("--json", "--quick")
+    done = run("--json", "--quick", "--only", "arms")
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
 
@@ -54,3 +55,13 @@ def test_the_rival_is_as_accurate_as_we_are(rows):
             float(row["accuracy"].split(who)[1].split()[0].strip(",")) for who in ("ours", "rival")
         )
         assert rival <= ours
+
+
+@pytest.mark.slow
+def test_a_cohort_is_solved_as_accurately_as_is_said():
+    done = run("--json", "--quick", "--only", "cohort")
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = json.loads(done.stdout)
+    assert [row["name"] for row in rows] == ["forward cohort", "forward cohort, SciPy"]
+    assert all(set(row) == FIELDS for row in rows)
+    assert float(rows[0]["accuracy"].split("ours ")[1].split(",")[0]) < 1e-5

@@ -60,13 +60,13 @@ MODEL = Model(
 )
 
 
-def reference_likelihood():
-    """The likelihood of the reference problem."""
+def reference_settings():
+    """Outcomes and priors of the reference problem."""
     chosen = {
         name: Choice(median=median, sd=0.5, between=0.5 if name in VARYING else 0.0)
         for name, median in zip(NAMES, MEDIANS, strict=True)
     }
-    settings = IndividualSettings(
+    return IndividualSettings(
         name="reference",
         title="reference",
         model="reference",
@@ -78,7 +78,12 @@ def reference_likelihood():
         ),
         parameters=chosen | {"f_depot": Choice(fixed=0.7)},
     )  # fmt: skip
-    return individual_likelihood(settings, MODEL, read_events(FOLDER / "data.csv").table)
+
+
+def reference_likelihood():
+    """The likelihood of the reference problem."""
+    table = read_events(FOLDER / "data.csv").table
+    return individual_likelihood(reference_settings(), MODEL, table)
 
 
 def reference_values(told):
