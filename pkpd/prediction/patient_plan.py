@@ -61,6 +61,7 @@ def faults_ahead(name: str, table: pd.DataFrame, ahead: Ahead, model: Model) -> 
             )
             continue
         yield from _clashes(name, who, table, begin[who], ahead, model)
+        yield from _new_clocks(name, who, table[table["ID"] == who], begin[who], ahead)
 
 
 def _clashes(
@@ -76,6 +77,22 @@ def _clashes(
                 f"{name}, subject {who}",
                 f"a dose of {given:g} stands in the record where '{regimen}' begins with another",
                 f"{UNTIL}: the dose at its week 0 has been given",
+            )
+
+
+def _new_clocks(
+    name: str, who: object, own: pd.DataFrame, begin: float, ahead: Ahead
+) -> Iterator[Fault]:
+    """A first dose after the record began: a model's clock starts with the first dose, anew."""
+    dosed = (own["EVID"].isin(DOSES) & (own["AMT"] > 0)).any()
+    if dosed or np.isclose(begin, own["TIME"].iloc[0]):
+        return
+    for regimen in ahead.regimens:
+        if regimen.clauses:
+            yield Fault(
+                f"{name}, subject {who}",
+                f"the record has no dose, and '{regimen}' would start the model's clock anew",
+                "Forecast without a dose ('none'), or let the record begin at the first dose",
             )
 
 

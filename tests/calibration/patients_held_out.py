@@ -75,22 +75,29 @@ def split(records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 def held_out(folder: Path, share: float = 1.0, **questions: object) -> pd.DataFrame:
     """Every later visit beside its forecast, and the patient's status; one row a visit.
 
-    All are forecast under every arm's regimen at once, which compiles once; their own is kept.
+    All on drug are forecast under every arm's regimen at once, which compiles once; each one's own
+    is kept.
     """
     first, later = split(new_patients(share))
-    own = first.drop(columns="ARM").fillna({"DVID": ""})
-    told = pkpd.forecast(folder, own, regimens=tuple(LATER.values()), times=WEEKS, level=LEVEL,
-                         responses="EASI75", **questions)  # fmt: skip
+    placebo = first["ARM"] == "placebo"
+    drugs = tuple(text for arm, text in LATER.items() if arm != "placebo")
+    parts = [(first[placebo], ("none",)), (first[~placebo], drugs)]
+    told = [
+        pkpd.forecast(folder, own.drop(columns="ARM").fillna({"DVID": ""}), regimens=given,
+                      times=WEEKS, level=LEVEL, responses="EASI75", **questions)
+        for own, given in parts
+    ]  # fmt: skip
     words = {arm: str(regimen(text)) for arm, text in LATER.items()}
     words["placebo"] = "no further dose"
     seen = later.rename(columns={"ID": "id", "TIME": "time", "ARM": "arm"}).assign(
         quantity=lambda t: t["DVID"].map(LABELS), regimen=lambda t: t["arm"].map(words)
     )
-    shown = told.forecast[told.forecast["layer"] == "observation"]
+    every = pd.concat([each.forecast for each in told])
+    shown = every[every["layer"] == "observation"]
     both = seen.merge(shown.assign(id=shown["id"].astype(int)), validate="one_to_one",
                       on=["id", "time", "quantity", "regimen"])  # fmt: skip
     assert len(both) == len(seen), "a visit without a forecast"
-    checks = told.checks[["id", "pareto_k", "ess"]]
+    checks = pd.concat([each.checks for each in told])[["id", "pareto_k", "ess"]]
     return covered(both.merge(checks.assign(id=checks["id"].astype(int)), on="id"))
 
 

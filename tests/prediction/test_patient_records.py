@@ -91,6 +91,15 @@ def test_a_dose_that_stands_at_the_start_counts_as_the_regimens_first(fit):
     assert told.count("a dose of 20 stands in the record") == 2
 
 
+def test_a_record_without_a_dose_is_forecast_without_one_alone(fit):
+    table = patient_fit.patient()
+    table = table[~(table["AMT"] > 0)]
+    told = refused(fit, table, regimens="20 mg every 4 weeks")
+    assert "subject A: the record has no dose" in told and "clock anew" in told
+    assert len(asked(fit, table, questions_of(regimens="none")).table) == len(table)
+    assert len(asked(fit, table.iloc[:1], questions_of(regimens="20 mg Q4W")).table) == 1
+
+
 def test_compared_regimens_must_differ(fit):
     told = refused(fit, patient_fit.patient(), compare=("20 mg Q4W", "20 mg every 4 weeks"))
     assert "--compare: both are '20 mg every 4 weeks'" in told
