@@ -27,7 +27,7 @@ from pkpd.individual_workflow import with_draws
 from pkpd.patient_questions import Asked, Questions, asked, questions_of
 from pkpd.posterior import Posterior
 from pkpd.prediction.next_visit import VISITS, Target, visit_table
-from pkpd.prediction.patient_courses import Asker, Courses, courses
+from pkpd.prediction.patient_courses import Asker, Courses, courses, without_lost
 from pkpd.prediction.patient_effects import PatientEffects, patient_effects, typical_population
 from pkpd.prediction.patient_plan import starts, table_ahead, week_of
 from pkpd.prediction.patient_tables import (
@@ -43,6 +43,9 @@ from pkpd.settings_individual import Observation, is_individual
 Progress = Callable[[str, float], None]
 FEWEST = 100.0
 """Draws that the weights of a final forecast are worth at least."""
+
+MOST_LOST = 0.01
+"""Share of the weight that may lie on draws whose course is no number, and is left out."""
 
 FINEST = 1e-4
 """Tolerance of the mesh at most: one patient's is cheap, and its mode is told to three digits."""
@@ -124,9 +127,10 @@ def _forecast(
     )
     heard("what is to come", 0.0)
     mode, drawn = _to_come(fit, of, effects, said.seed)
+    drawn, effects, lost = without_lost(drawn, effects)
     heard("what is to come", 1.0)
     demands = demands_of(fit)
-    checks = _checks(fit, effects, demands)
+    checks = _checks(fit, effects, demands, lost)
     labels = _labels(fit, of, said, tuple(checks["status"]))
     compare = compared_table(drawn, effects, labels) if said.compare else empty(COMPARED)
     visits = empty(VISITS)
@@ -261,17 +265,20 @@ def demands_of(fit: IndividualFit) -> str:
     return f"the posterior missed its demands ({missed})"
 
 
-def _checks(fit: IndividualFit, effects: PatientEffects, demands: str) -> pd.DataFrame:
+def _checks(
+    fit: IndividualFit, effects: PatientEffects, demands: str, lost: np.ndarray
+) -> pd.DataFrame:
     limit, rows = fit.settings.demands.pareto_k, []
     for n, who in enumerate(effects.subjects):
         k, ess = float(effects.pareto_k[n]), float(effects.ess[n])
         wrong = [demands] if demands != "met" else []
         wrong += [f"Pareto k {k:.2f} above {limit:g}"] if k > limit else []
         wrong += [f"weights worth {ess:.0f} draws, below {FEWEST:g}"] if ess < FEWEST else []
+        wrong += [f"{lost[n]:.1%} of the weight has no course"] if lost[n] > MOST_LOST else []
         status = f"not final: {'; '.join(wrong)}" if wrong else "final"
         population = float(effects.ess_population[n])
         rows.append({"id": who, "pareto_k": k, "ess": ess, "ess_population": population,
-                     "status": status})  # fmt: skip
+                     "lost": float(lost[n]), "status": status})  # fmt: skip
     return pd.DataFrame(rows)
 
 

@@ -6,7 +6,7 @@ Noise is the same under every regimen: two regimens are compared with the same l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from pkpd.variation import outcome as outcomes
 from pkpd.variation.outcome_event import Hazards
 
 ByName = Mapping[str, Float[np.ndarray, "S R N W"]]
+Lost = Float[np.ndarray, " N"]
 STAYING = "staying"
 
 
@@ -111,3 +112,30 @@ def courses(asker: Asker, effects: PatientEffects, *, seed: int) -> tuple[Course
     some = (jax.tree.map(lambda each, at=at: each[at], whole) for at in (slice(1), slice(1, None)))
     first, rest = (Courses(**each) for each in some)
     return first, rest
+
+
+WILD = 1e9
+"""Beyond this a course is no course: steps of the mesh broke for an effect too far out."""
+
+
+def without_lost(drawn: Courses, effects: PatientEffects) -> tuple[Courses, PatientEffects, Lost]:
+    """Draws whose course is no number somewhere left out, patient by patient, and their weight.
+
+    A proposal far from the patient's mode may break the mesh; it weighs next to nothing, or the
+    forecast is not final.
+    """
+    every = [*drawn.course.values(), *drawn.seen.values(), *drawn.level.values()]
+    bad = np.zeros(effects.weights.shape, bool)
+    for each in every:
+        bad |= (~np.isfinite(each) | (np.abs(np.nan_to_num(each)) > WILD)).any(axis=(1, 3))
+    lost = (effects.weights * bad).sum(axis=0)
+    kept = effects.weights * ~bad
+    total = kept.sum(axis=0)
+    weights = np.where(total > 0, kept / np.where(total > 0, total, 1.0), effects.weights)
+    hole = bad[:, None, :, None]
+    parts = {
+        name: {n: np.where(hole, 0.0, v) for n, v in getattr(drawn, name).items()}
+        for name in ("level", "course", "seen", "chance")
+    }
+    holds = {n: np.where(hole & ~np.isnan(v), 0.0, v) for n, v in drawn.holds.items()}
+    return Courses(**parts, holds=holds), replace(effects, weights=weights), lost
