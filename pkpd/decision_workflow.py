@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pkpd.arm_level.problem import Likelihood
+from pkpd.decision.answer import FINAL, Answer
 from pkpd.decision.answering import Contender, Evidence, answered
 from pkpd.decision.asked import decision_asked
-from pkpd.decision.decision import FINAL, Decision
+from pkpd.decision.decision import Decision
 from pkpd.decision.rows import COLUMNS, rows
 from pkpd.decision.scaling import Scaling, scaling, terms
 from pkpd.errors import DataError, Fault
@@ -56,21 +58,16 @@ def decide(folder: Path, *, progress: Progress = silent, **options: Any) -> Deci
     """
     began = time.perf_counter()
     asked = decision_asked(arm_settings(folder, "decide"), options)
-    progress("opening the fit", 0.0)
-    likelihood, posterior = opened(folder)
-    notes: list[str] = []
-    contenders = contenders_of(folder, likelihood, posterior, asked.draws, notes)
-    weights = stacking_weights(folder, contenders, notes)
-    progress("opening the fit", 1.0)
-    found = _scaling(folder, contenders[0], notes, progress)
+    known = reopened(folder, asked.draws, progress)
+    likelihood = known.contenders[0].likelihood
+    found = _scaling(folder, known.contenders[0], known.notes, progress)
     prior = prior_draws(likelihood.space, PRIOR, asked.seed)
-    evidence = Evidence(contenders, prior, found, weights)
-    status = status_of(folder)
+    evidence = Evidence(known.contenders, prior, found, known.weights)
     questions = asked.questions(likelihood.settings.predictions)
     progress("deciding", 0.0)
 
     def answer(question: Question) -> list[dict]:
-        return rows(answered(question, evidence, asked), status)
+        return rows(answered(question, evidence, asked), known.status)
 
     said: list[dict] = []
     with ThreadPoolExecutor(THREADS) as pool:  # each question has its own random numbers
@@ -78,18 +75,50 @@ def decide(folder: Path, *, progress: Progress = silent, **options: Any) -> Deci
             said += found_rows
             progress("deciding", k / len(questions))
     record = {
-        "draws": {each.name: each.count for each in contenders},
+        **known.record,
         "prior_draws": PRIOR,
-        "weights": weights,
         "pareto_k": _pareto(found),
         "seconds": time.perf_counter() - began,
     }
     table = pd.DataFrame(said, columns=list(COLUMNS))
-    decision = Decision(table, asked, status, tuple(notes), record)
-    with replacing(folder / "decide.csv") as partial:
-        table.to_csv(partial, index=False)
-    update_card(folder, {"decide": decision.to_dict()})
+    decision = Decision(table, asked, known.status, tuple(known.notes), record)
+    keep(folder, "decide", decision)
     return decision
+
+
+@dataclass(frozen=True)
+class Reopened:
+    """A stored fit as a decision needs it: its models with draws, their weights, its standing."""
+
+    contenders: list[Contender]
+    weights: dict[str, float]
+    chains: int
+    status: str
+    notes: list[str]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the card keeps of it."""
+        return {"draws": {e.name: e.count for e in self.contenders}, "weights": self.weights}
+
+
+def reopened(folder: Path, draws: int, progress: Progress) -> Reopened:
+    """The fit's own model first, `draws` draws of each at most."""
+    progress("opening the fit", 0.0)
+    likelihood, posterior = opened(folder)
+    notes: list[str] = []
+    contenders = contenders_of(folder, likelihood, posterior, draws, notes)
+    weights = stacking_weights(folder, contenders, notes)
+    progress("opening the fit", 1.0)
+    chains = posterior.tree["posterior"].sizes["chain"]
+    return Reopened(contenders, weights, chains, status_of(folder), notes)
+
+
+def keep(folder: Path, verb: str, answer: Answer) -> None:
+    """Leave the table beside the fit under the verb's name, and the rest in its card."""
+    with replacing(folder / f"{verb}.csv") as partial:
+        answer.table.to_csv(partial, index=False)
+    update_card(folder, {verb: answer.to_dict()})
 
 
 def arm_settings(folder: Path, verb: str) -> Settings:

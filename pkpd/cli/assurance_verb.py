@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from pkpd.cli.answers import say_answer
 from pkpd.cli.folders import fit_folder
-from pkpd.cli.options import Fit, Json, Quiet
-from pkpd.cli.printing import rows_of, say, say_json, say_rows
+from pkpd.cli.options import Draws, Drugs, Endpoint, Fit, Json, Level, Patients, Quiet
 from pkpd.cli.progress import shown_progress
 from pkpd.cli.reading import numbers
 
@@ -25,13 +25,6 @@ OneSided = Annotated[
 ]
 Test = Annotated[str | None, typer.Option(help="miettinen-nurminen or farrington-manning.")]
 Week = Annotated[float | None, typer.Option(help="Week at which arms are compared, as 72.")]
-Endpoint = Annotated[str | None, typer.Option(help="EASI50, EASI75, EASI90 or IGA01.")]
-Drugs = Annotated[
-    list[str] | None, typer.Option("--drug", help="A drug of the fit; again for more. All if none.")
-]
-Level = Annotated[float | None, typer.Option(help="Probability inside the intervals.")]
-Draws = Annotated[int | None, typer.Option(help="Posterior draws at most, as 1000.")]
-Patients = Annotated[int | None, typer.Option(help="Virtual patients a regimen.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of virtual patients and new trials.")]
 
 
@@ -84,13 +77,5 @@ def _planned(fit: str, options: dict[str, Any], *, quiet: bool, as_json: bool) -
 
     with shown_progress(hidden=quiet or as_json) as progress:
         made = assurance_workflow.assurance(folder, progress=progress, **options)
-    if as_json:
-        say_json({**made.to_dict(), "final": made.final, "rows": rows_of(made.table)})
-    else:
-        for heading, rows, sentences in told(made.table):
-            say(f"{heading}\n")
-            say_rows(rows)
-            say("\n".join(["", *sentences, ""]))
-        say("\n".join([*made.notes, f"Status: {made.status}. Written: {folder}/assurance.csv"]))
-    if not made.final:
-        raise typer.Exit(1)
+    said = told(made.table)
+    say_answer(made, said, next_step=f"Written: {folder}/assurance.csv", as_json=as_json)

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from pkpd.cli.answers import say_answer
 from pkpd.cli.folders import fit_folder
-from pkpd.cli.options import Fit, Json, Quiet
-from pkpd.cli.printing import rows_of, say, say_json, say_rows
+from pkpd.cli.options import Draws, Drugs, Endpoint, Fit, Json, Level, Patients, Quiet
 from pkpd.cli.progress import shown_progress
 from pkpd.cli.reading import named_value, numbers
 
@@ -25,20 +25,13 @@ Losses = Annotated[
 ]
 Intervals = Annotated[str | None, typer.Option(help="Weeks between doses, as 4,8,12,16.")]
 Weeks = Annotated[str | None, typer.Option(help="Weeks to decide at, as 52,72,104.")]
-Endpoint = Annotated[str | None, typer.Option(help="EASI50, EASI75, EASI90 or IGA01.")]
 Estimand = Annotated[str | None, typer.Option(help="hypothetical, NRI or observed.")]
-Drugs = Annotated[
-    list[str] | None, typer.Option("--drug", help="A drug of the fit; again for more. All if none.")
-]
 WeightCut = Annotated[
     float | None, typer.Option(help="kg at which subgroups split; the median if not given.")
 ]
 EasiCut = Annotated[
     float | None, typer.Option(help="Baseline EASI at which subgroups split; the median if not.")
 ]
-Level = Annotated[float | None, typer.Option(help="Probability inside the intervals.")]
-Draws = Annotated[int | None, typer.Option(help="Posterior draws at most, as 1000.")]
-Patients = Annotated[int | None, typer.Option(help="Virtual patients a regimen.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of virtual patients and prior draws.")]
 
 
@@ -94,13 +87,5 @@ def _decided(fit: str, options: dict[str, Any], *, quiet: bool, as_json: bool) -
 
     with shown_progress(hidden=quiet or as_json) as progress:
         made = decision_workflow.decide(folder, progress=progress, **options)
-    if as_json:
-        say_json({**made.to_dict(), "final": made.final, "rows": rows_of(made.table)})
-    else:
-        for question in told(made.table):
-            say(f"{question.heading}\n")
-            say_rows(question.rows)
-            say("\n" + "\n".join(question.sentences) + "\n")
-        say("\n".join([*made.notes, f"Status: {made.status}. Next: pkpd report {fit}"]))
-    if not made.final:
-        raise typer.Exit(1)
+    said = [(each.heading, each.rows, each.sentences) for each in told(made.table)]
+    say_answer(made, said, next_step=f"Next: pkpd report {fit}", as_json=as_json)

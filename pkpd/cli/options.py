@@ -10,3 +10,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout and not
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Fit = Annotated[str, typer.Argument(metavar="FIT", help="A fit's folder, or its name in fits/.")]
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name: see pkpd models.")]
+Endpoint = Annotated[str | None, typer.Option(help="EASI50, EASI75, EASI90 or IGA01.")]
+Drugs = Annotated[
+    list[str] | None, typer.Option("--drug", help="A drug of the fit; again for more. All if none.")
+]
+Level = Annotated[float | None, typer.Option(help="Probability inside the intervals.")]
+Draws = Annotated[int | None, typer.Option(help="Posterior draws at most, as 1000.")]
+Patients = Annotated[int | None, typer.Option(help="Virtual patients a regimen.")]

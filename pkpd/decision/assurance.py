@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from pkpd.decision.decision import FINAL
+from pkpd.decision.answer import Answer
 from pkpd.decision.told import flagged, records
 from pkpd.decision.trial_asked import TrialAsked
 
 
 @dataclass(frozen=True)
-class Assurance:
-    """The rows of assurance.csv, and what they rest on; see `Decision` for the fields."""
+class Assurance(Answer):
+    """The rows of assurance.csv, and what they rest on."""
 
-    table: pd.DataFrame
     asked: TrialAsked
-    status: str
-    notes: tuple[str, ...]
-    record: Mapping[str, Any]
-
-    @property
-    def final(self) -> bool:
-        """Whether the posterior met every demand."""
-        return self.status == FINAL
-
-    def to_dict(self) -> dict[str, Any]:
-        """What the card keeps of it: everything but the table."""
-        told = {"status": self.status, "asked": asdict(self.asked), "notes": list(self.notes)}
-        return {**told, **self.record}
 
     def __str__(self) -> str:
         lines = [line for each in told(self.table) for line in (each[0], *each[2])]

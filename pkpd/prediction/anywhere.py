@@ -104,7 +104,7 @@ def _fixed(
     random: np.random.Generator,
 ) -> Iterator[np.ndarray]:
     """Each draw's answer at every week, for a regimen that looks at nobody."""
-    _settings, unseen = likelihood.settings.predictions, asked.new_trial is not None
+    unseen = asked.new_trial is not None
     lanes = lanes_for(
         likelihood,
         asked.drug,

@@ -15,8 +15,9 @@ import pytest
 
 import pkpd
 from pkpd.cli import main
+from pkpd.decision.answer import FINAL
 from pkpd.decision.assurance import Assurance
-from pkpd.decision.decision import FINAL, Decision
+from pkpd.decision.decision import Decision
 from pkpd.decision.groups import Groups
 from pkpd.decision.rows import COLUMNS, rows
 from pkpd.decision.sources import Sources, with_stacked
