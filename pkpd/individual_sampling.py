@@ -18,10 +18,9 @@ import numpy as np
 from pkpd import pymc_bridge
 from pkpd.checkpoint import Checkpoint
 from pkpd.files import replacing
-from pkpd.individual.em import begin
 from pkpd.individual.kept_mesh import replanned
 from pkpd.individual.problem import IndividualLikelihood
-from pkpd.individual.start import Start
+from pkpd.individual.start import Start, find_start
 from pkpd.individual.whitened import whitened
 
 Progress = Callable[[str, float], None]
@@ -72,7 +71,7 @@ def remembered_start(
 ) -> Start:
     """The start that a run before has found, or else found now and kept."""
     path = kept.path("start.npz")
-    start = _remembered(likelihood, path) or begin(likelihood, progress)
+    start = _remembered(likelihood, path) or find_start(likelihood, progress)
     _remember(start, path)
     return start
 
@@ -94,5 +93,5 @@ def _remembered(likelihood: IndividualLikelihood, path: Path) -> Start | None:
         known = dict(found)
     names = known.pop("names")
     shrinkage = {str(n): float(s) for n, s in zip(names, known.pop("shrinkage"), strict=True)}
-    marginal, by = float(known.pop("marginal")), str(known.pop("by"))
-    return Start(likelihood=likelihood, shrinkage=shrinkage, marginal=marginal, by=by, **known)
+    marginal = float(known.pop("marginal"))
+    return Start(likelihood=likelihood, shrinkage=shrinkage, marginal=marginal, **known)

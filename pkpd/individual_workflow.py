@@ -59,7 +59,6 @@ def fit(folder: Path, *, progress: Progress) -> Posterior:
         "seconds": found.seconds,
         "resumed": found.resumed,
         "laplace_log_marginal": found.start.marginal,
-        "start_by": found.start.by,
         "centring": centring_told(likelihood, found.start.shrinkage, by_subject=True),
     }
     posterior = Posterior(_with_mesh(found), record)
@@ -160,7 +159,6 @@ def _write_card(
             "resumed": record.get("resumed", {}),  # draws of before have none
             "centring": record["centring"],
             "laplace_log_marginal": record["laplace_log_marginal"],
-            "start_by": record["start_by"],
             "solver": "closed form" if solver.cut is None else solver.method,
             "mesh": {"steps": 0 if solver.cut is None else int(solver.cut.step.size)},
             "data": counts(opened),

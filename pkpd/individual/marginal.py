@@ -6,6 +6,7 @@ In the population's standardised coordinates z.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -54,6 +55,24 @@ class Descent:
             return NOWHERE, np.zeros_like(z)
         self.at, self.modes = modes.at, modes
         return -float(value), -np.asarray(slope)
+
+    def differences(self, z: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+        """Derivatives, along each coordinate, of the gradient (P, P) and the modes (P, E, N).
+
+        By central differences, two points at a time.
+        """
+
+        def both(point: np.ndarray) -> np.ndarray:
+            (_, modes), slope = self._density(jnp.asarray(point), self.at)
+            return np.concatenate([-np.asarray(slope), np.ravel(modes.at)])
+
+        steps = step * np.eye(z.size)
+        with ThreadPoolExecutor(2) as pool:
+            after, before = np.array(list(pool.map(both, [*(z + steps), *(z - steps)]))).reshape(
+                2, z.size, -1
+            )
+        rows = (after - before) / (2 * step)
+        return rows[:, : z.size], rows[:, z.size :].reshape(z.size, *self.at.shape)
 
 
 def descent(likelihood: IndividualLikelihood, heard: Callable[[], None]) -> Descent:

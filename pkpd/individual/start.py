@@ -47,7 +47,7 @@ class Start:
 
     `shrinkage` by parameter; `marginal` is the Laplace log-likelihood at the mode. `curvature` of
     each subject's effects there, and `drift`, the derivative of their modes with respect to the
-    population, are what `whitened` is made of. `by` says how the mode was sought.
+    population, are what `whitened` is made of.
     """
 
     likelihood: IndividualLikelihood
@@ -59,7 +59,6 @@ class Start:
     marginal: float
     curvature: Float[np.ndarray, "N E E"] | None = None
     drift: Float[np.ndarray, "E N P"] | None = None
-    by: str = "laplace"
 
     def values(self) -> dict[str, Array]:
         """Natural values of everything at the mode."""
@@ -78,8 +77,10 @@ def find_start(likelihood: IndividualLikelihood, progress: Progress) -> Start:
     negative = descent(
         likelihood, lambda: progress("finding a start", min(0.9, next(calls) / MOST))
     )
-    found = minimize(negative, np.zeros(space.size), jac=True, method="L-BFGS-B",
-                     options={"maxfun": MOST, "ftol": 1e-10, "gtol": 1e-4})  # fmt: skip
+    found = minimize(
+        negative, np.zeros(space.size), jac=True, method="L-BFGS-B",
+        options={"maxfun": MOST, "maxcor": 30, "ftol": 1e-10, "gtol": 1e-4},
+    )  # fmt: skip
     if found.fun >= NOWHERE:
         raise FitError(LOST)
     start = described(likelihood, negative, found.x)
@@ -89,33 +90,15 @@ def find_start(likelihood: IndividualLikelihood, progress: Progress) -> Start:
 
 def described(likelihood: IndividualLikelihood, negative: Descent, at: np.ndarray) -> Start:
     """What the sampler needs to know of a mode that a search has found."""
-    covariance, drift = _around(negative, at)
     value, _ = negative(at)
     assert negative.modes is not None
+    bent, moved = negative.differences(at, PROBE)
+    covariance, drift = inverse_of(bent), np.nan_to_num(np.moveaxis(moved, 0, 2))
     modes, variance = negative.modes, variance_of(negative.modes)
     return Start(
         likelihood, at, covariance, np.asarray(modes.at), variance,
         shrinkage_of(effects_of(likelihood), variance), -value, np.asarray(modes.curvature), drift,
     )  # fmt: skip
-
-
-def _around(
-    negative: Descent, at: np.ndarray
-) -> tuple[Float[np.ndarray, "P P"], Float[np.ndarray, "E N P"]]:
-    """The population's covariance, and how the effects' modes move with it."""
-
-    def both(z: np.ndarray) -> np.ndarray:
-        return np.concatenate([negative(z)[1], np.ravel(negative.at)])
-
-    rows = _differences(both, at)
-    drift = rows[:, at.size :].reshape(at.size, *negative.at.shape)
-    return inverse_of(rows[:, : at.size]), np.nan_to_num(np.moveaxis(drift, 0, 2))
-
-
-def _differences(of: Callable, at: np.ndarray) -> np.ndarray:
-    """Central differences of a vector, a row for each coordinate."""
-    steps = PROBE * np.eye(at.size)
-    return np.array([(of(at + s) - of(at - s)) / (2 * PROBE) for s in steps])
 
 
 def inverse_of(rows: np.ndarray) -> Float[np.ndarray, "P P"]:

@@ -19,9 +19,9 @@ from sixty import Problem
 from timing import Row, row
 
 from pkpd import pymc_bridge
-from pkpd.individual.em import begin
 from pkpd.individual.kept_mesh import replanned
 from pkpd.individual.problem import IndividualLikelihood
+from pkpd.individual.start import find_start
 from pkpd.individual.whitened import whitened
 from pkpd.settings import Sampler
 
@@ -59,7 +59,7 @@ class Walk:
 def geometry_rows(problem: Problem, tune: int, draws: int) -> list[Row]:
     """CPU seconds of sampling for an effective draw of the worst number."""
     began = time.process_time()
-    start = replanned(begin(problem.likelihood, lambda *_: None))
+    start = replanned(find_start(problem.likelihood, lambda *_: None))
     found = time.process_time() - began
     fit = start.likelihood
     chosen = fit.settings.sampler.model_copy(update={"tune": tune, "draws": draws})
