@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 
 from pkpd import pymc_bridge
-from pkpd.checkpoint import Checkpoint
+from pkpd.checkpoint import Checkpoint, Evaluations
 from pkpd.files import replacing
 from pkpd.individual.kept_mesh import replanned
+from pkpd.individual.learned import learned
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual.start import Start, find_start
 from pkpd.individual.whitened import whitened
+from pkpd.settings import Sampler
 
 Progress = Callable[[str, float], None]
 
@@ -44,26 +46,40 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
 
     `start.likelihood` of what is given back is the likelihood sampled, on a mesh planned again.
     """
-    began = time.perf_counter()
+    seconds, resumed, began = {}, {}, time.perf_counter()
+
+    def lap(stage: str) -> None:
+        seconds[stage] = time.perf_counter() - began - sum(seconds.values())
+
+    def run(stage: str, chosen: Sampler) -> Any:
+        progress("compiling the gradient", 0.0)
+        with kept.evaluations(stage) as known:
+            program = _program(start, known)
+            lap("compile" if stage == "sampling" else "compile pilot run")
+            tree = pymc_bridge.run_chains(program, chosen, lambda share: progress(stage, share))
+        resumed[stage] = known.replayed
+        return tree
+
     start = replanned(remembered_start(likelihood, kept, progress))
-    likelihood = start.likelihood
-    found = time.perf_counter()
-    walked = whitened(start)
-    progress("compiling the gradient", 0.0)
-    space = likelihood.space
-    with kept.evaluations("sampling") as known:
-        program = pymc_bridge.walked_program(
-            space,
-            walked.standard,
-            lambda flat: likelihood.by_subject(space.unpack(flat)).sum(),
-            known=known,
-        )
-        ready = time.perf_counter()
-        chosen = likelihood.settings.sampler
-        tree = pymc_bridge.run_chains(program, chosen, lambda share: progress("sampling", share))
-    seconds = {"find start": found - began, "compile": ready - found}
-    seconds["sample"] = time.perf_counter() - ready
-    return Drawn(tree, start, seconds, {"sampling": known.replayed})
+    chosen = likelihood.settings.sampler
+    lap("find start")
+    if chosen.pilot:
+        short = chosen.model_copy(update={"tune": chosen.pilot, "draws": chosen.pilot})
+        start = learned(start, run("pilot run", short)["posterior"])
+        lap("pilot run")
+    tree = run("sampling", chosen)
+    lap("sample")
+    return Drawn(tree, start, seconds, resumed)
+
+
+def _program(start: Start, known: Evaluations) -> Any:
+    """The posterior in the coordinates of a start."""
+    likelihood, space = start.likelihood, start.likelihood.space
+
+    def density(flat: Any) -> Any:
+        return likelihood.by_subject(space.unpack(flat)).sum()
+
+    return pymc_bridge.walked_program(space, whitened(start).standard, density, known=known)
 
 
 def remembered_start(
