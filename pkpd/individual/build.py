@@ -69,11 +69,14 @@ def _both[First, Second](first: Callable[[], First], second: Callable[[], Second
 
 
 def solved(
-    bare: IndividualLikelihood, more: Sequence[Mapping[str, Array]] = ()
+    bare: IndividualLikelihood,
+    more: Sequence[Mapping[str, Array]] = (),
+    ends: Sequence[Mapping[str, Array]] = (),
 ) -> IndividualLikelihood:
     """The same, its timelines fixed where they can be, its mesh planned where one is needed.
 
-    The mesh must hold at the medians, with random effects drawn, and at `more` values of the space.
+    The mesh must hold at the medians, with random effects drawn, at `more` values of the space,
+    and more loosely at the `ends`.
     """
     points = [bare.own(values) for values in (*typical_points(bare), *more)]
     solver = bare.solver
@@ -84,7 +87,8 @@ def solved(
     if bare.model.linear and solver.design.renew is None:
         solver = replace(solver, meets=any(meets(solver, own) for own in points))
     else:
-        solver = plan(solver, points, bare.settings.engine)
+        far = [bare.own(values) for values in ends]
+        solver = plan(solver, points, bare.settings.engine, far)
     return replace(bare, solver=solver)
 
 

@@ -39,9 +39,9 @@ def replanned(start: Start) -> Start:
         return start
     here = start.values()
     around, ends = _around(start), _ends(start, here)
-    for points in ([here, *around, *ends], [here, *around]):  # may be too wild
+    for far in (ends, []):  # either may be too wild
         with contextlib.suppress(FitError):
-            return replace(start, likelihood=solved(start.likelihood, points))
+            return replace(start, likelihood=solved(start.likelihood, [here, *around], far))
     return replace(start, likelihood=solved(start.likelihood, [here]))
 
 

@@ -6,7 +6,8 @@ one part makes, e = C h^5; the parts a mesh needs there are proportional to (C /
 Their sum over a step, the most over subjects and points, is how many parts the step gets, and where
 it passes whole numbers is where these lie: fine where some subject moves fast, wide elsewhere. The
 mesh is then run and, while its ends are further than HOLDS tolerances from the fine ones, planned
-again more finely. Errors are relative to |x| + FLOOR max |x|, by subject and state.
+again more finely. Errors are relative to |x| + FLOOR max |x|, by subject and state. At far ends,
+where subjects are rare, an error SLACK times as large will do: what matters is that it is one.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pkpd.mechanism.lanes import Lanes, Parts, lanes, renewed, stepped_path, ste
 from pkpd.mechanism.timeline import Timeline
 from pkpd.settings_individual import Engine
 
-FLOOR, HOLDS, ROUNDS = 0.01, 10.0, 6
+FLOOR, HOLDS, ROUNDS, SLACK = 0.01, 10.0, 6, 30.0
 FINE = {"rk4": 128, "rosenbrock": 32}
 """Pairs of fine parts a step."""
 
@@ -42,6 +43,7 @@ class Trial:
     """Fine runs at one point: error of each long part, states after steps and their jumps.
 
     `most` is the largest size of each state, within steps too: a gut may fill and empty in one.
+    Errors count by `slack` less.
     """
 
     error: Float[np.ndarray, "T pairs"]
@@ -50,17 +52,26 @@ class Trial:
     wide: Lanes
     first: Array
     own: Mapping[str, Array]
+    slack: float = 1.0
 
 
-def plan(solver: Solver, points: Sequence[Mapping[str, Array]], engine: Engine) -> Solver:
-    """The solver with parts and method chosen; `FitError` where no mesh holds."""
+Points = Sequence[Mapping[str, Array]]
+"""Subjects' own parameters."""
+
+
+def plan(solver: Solver, points: Points, engine: Engine, ends: Points = ()) -> Solver:
+    """The solver with parts and method chosen; `FitError` where no mesh holds.
+
+    It must hold at every point, and by `SLACK` less at the `ends`.
+    """
     solver = compact(solver)
+    asked = [*((own, 1.0) for own in points), *((own, SLACK) for own in ends)]
     methods = ("rk4", "rosenbrock") if engine.method == "auto" else (engine.method,)
     if engine.method == "auto" and solver.model.stiff:
         methods = ("rosenbrock",)
     found: list[tuple[int, str, Parts]] = []
     for method in methods:
-        cut = _mesh(solver, points, engine.tolerance, method)
+        cut = _mesh(solver, asked, engine.tolerance, method)
         if cut is not None:
             found.append((cut.step.size * COST[method], method, cut))
             if cut.step.size <= MANY:
@@ -105,14 +116,14 @@ def _renewing(solver: Solver, line: Timeline) -> Int[np.ndarray, " steps"]:
 
 
 def _mesh(
-    solver: Solver, points: Sequence[Mapping[str, Array]], tolerance: float, method: str
+    solver: Solver, asked: Sequence[tuple[Mapping, float]], tolerance: float, method: str
 ) -> Parts | None:
     """The mesh that holds at every point, None where the fine runs themselves do not."""
     fine = jax.jit(fine_run(solver, method))  # one program for all points
-    trials = [_tried(solver, own, fine) for own in points]
+    trials = [replace(_tried(solver, own, fine), slack=slack) for own, slack in asked]
     if not all(np.isfinite(trial.error).all() for trial in trials):
         return None
-    error = np.max([trial.error for trial in trials], axis=0)
+    error = np.max([trial.error / trial.slack for trial in trials], axis=0)
     aim = tolerance
     for _ in range(ROUNDS):
         cut = _cut(error, aim)
@@ -152,12 +163,12 @@ def _rough(solver: Solver, cut: Parts, method: str) -> Callable:
 
 def _missed(rough: Callable, trial: Trial) -> float:
     """The largest error of the mesh at any step's end, beside the fine run."""
-    jumped = rough(trial.first, trial.wide, dict(trial.own))
-    fine = trial.after
-    size = jnp.abs(fine)
-    most = jnp.maximum(trial.most, 1e-12)
-    worst = float((jnp.abs(jumped - fine) / (size + FLOOR * most)).max())
-    return worst if np.isfinite(worst) else np.inf
+    jumped = np.asarray(rough(trial.first, trial.wide, dict(trial.own)))
+    fine = np.asarray(trial.after)
+    if not np.isfinite(jumped).all():  # asked for by itself: XLA's maximum may pass over it
+        return np.inf
+    most = np.maximum(trial.most, 1e-12)
+    return float((np.abs(jumped - fine) / (np.abs(fine) + FLOOR * most)).max()) / trial.slack
 
 
 def _tried(solver: Solver, own: Mapping[str, Array], fine: Callable) -> Trial:

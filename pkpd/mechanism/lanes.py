@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from pkpd.mechanism.blocks import in_blocks
-from pkpd.mechanism.fixed import runge_kutta
+from pkpd.mechanism.decaying import beside, decaying
 from pkpd.mechanism.rosenbrock import rosenbrock
 from pkpd.mechanism.small import applied
 from pkpd.mechanism.spectral import Smooth, transitions
@@ -194,30 +194,34 @@ def stepping(rates: Callable, states: tuple[str, ...], method: str) -> Callable:
 
     Checkpointed: reverse mode keeps the states at ends of parts and recomputes the stages.
     """
-    scheme = METHODS[method]
 
     @jax.checkpoint
     def moved(x: Named, t: Array, h: Array, flow: Named, q: Named) -> dict[str, Array]:
         def slope(t: Array, x: Named, q: Named, u: Named) -> dict[str, Array]:
             found = rates(t, x, q, u)
-            return {name: found[name] + flow[name] if name in flow else found[name]
-                    for name in states}  # fmt: skip
+            return {name: found[name] for name in states}
 
-        return scheme(slope, q)(x, t, h)
+        return METHODS[method](slope, states, q, flow)(x, t, h)
 
     return moved
 
 
-def _rk4(slope: Callable, q: Named) -> Callable:
-    return lambda x, t, h: runge_kutta(slope, q)(x, (t, h, {}, {}, {}))
+def _rk4(slope: Callable, states: tuple[str, ...], q: Named, flow: Named) -> Callable:
+    return beside(slope, decaying(slope, states, tuple(q)), q, flow)
 
 
-def _rosenbrock(slope: Callable, q: Named) -> Callable:
-    return lambda x, t, h: rosenbrock(slope, q)(x, (t, h, {}))
+def _rosenbrock(slope: Callable, states: tuple[str, ...], q: Named, flow: Named) -> Callable:
+    def infused(t: Array, x: Named, q: Named, u: Named) -> dict[str, Array]:
+        return {name: value + flow.get(name, 0.0) for name, value in slope(t, x, q, u).items()}
+
+    return lambda x, t, h: rosenbrock(infused, q)(x, (t, h, {}))
 
 
 METHODS = {"rk4": _rk4, "rosenbrock": _rosenbrock}
-"""Order four both; Rodas4 (L-stable) costs several times a Runge-Kutta step of the same length."""
+"""Order four both; Rodas4 (L-stable) costs several times a Runge-Kutta step of the same length.
+
+The first solves states that only decay exactly (`decaying`).
+"""
 
 
 def _named(states: tuple[str, ...], values: Array) -> dict[str, Array]:

@@ -247,7 +247,7 @@ def test_parts_cover_each_step_once_and_grow_where_graded():
 
 
 def test_a_stiff_model_that_explodes_by_runge_kutta_stands_by_rosenbrock():
-    fast = {name: v * (1e4 if name == "ka" else 1.0) for name, v in sets_of(SATURABLE, 1).items()}
+    fast = {name: v * (1e4 if name == "cl" else 1.0) for name, v in sets_of(SATURABLE, 1).items()}
     line, cut = line_of(), parts(np.full(9, 40), np.ones(9, bool))
     explicit = stepped_path(saturable, STATES, INITIAL, line, fast, cut)
     implicit = stepped_path(saturable, STATES, INITIAL, line, fast, cut, method="rosenbrock")
