@@ -12,7 +12,7 @@ from pkpd.decision.groups import Cuts
 from pkpd.errors import DataError, Fault
 from pkpd.prediction.checks import close
 from pkpd.prediction.kept import ESTIMANDS
-from pkpd.prediction.patients import RESPONSES
+from pkpd.responses import RESPONSES
 from pkpd.settings import Loss, Predictions, Question, Settings
 
 WEEKS = (52.0, 72.0, 104.0)

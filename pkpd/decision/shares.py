@@ -25,10 +25,9 @@ from jaxtyping import Array, Float
 from pkpd.arm_level import endpoints
 from pkpd.arm_level.endpoints import Visit
 from pkpd.arm_level.trajectories import effect
+from pkpd.responses import IGA
 from pkpd.variation import fluctuation
 from pkpd.variation.normal import below, both_below_along
-
-IGA = "IGA01"
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from pkpd.decision.score_test import MIETTINEN, TESTS
 from pkpd.decision.sizing import MOST
 from pkpd.errors import DataError, Fault
 from pkpd.prediction.checks import close
-from pkpd.prediction.patients import RESPONSES
 from pkpd.prediction.plan import STOP
+from pkpd.responses import RESPONSES
 from pkpd.settings import Predictions, Question, Settings
 
 DRAWS, WEEK = 1000, 72.0

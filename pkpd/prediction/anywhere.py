@@ -14,12 +14,13 @@ from pkpd.prediction.asked import Asked
 from pkpd.prediction.checks import close
 from pkpd.prediction.followed import arms_for
 from pkpd.prediction.kept import COPIES, ESTIMANDS
-from pkpd.prediction.patients import RESPONSES, Luck, Shown, luck, shown, wandering
+from pkpd.prediction.patients import Luck, Shown, luck, shown, wandering
 from pkpd.prediction.retreatment import AFTER_RETREATMENT, after_retreatment, doses_by
 from pkpd.prediction.simulated import Draws, futures, lanes_for, with_new_trial
 from pkpd.prediction.summarise import interval, rows, table
 from pkpd.regimen import Regimen
 from pkpd.regimen import regimen as read
+from pkpd.responses import RESPONSES
 
 LUCKS_DECIDED = 2
 """Lucks of a virtual patient whose doses follow it, each draw its own: every one is solved."""

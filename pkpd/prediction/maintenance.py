@@ -18,10 +18,10 @@ from pkpd.errors import DataError, Fault
 from pkpd.prediction.checks import close
 from pkpd.prediction.decisions import DECISIONS, decisions
 from pkpd.prediction.kept import Kept, kept
-from pkpd.prediction.patients import RESPONSES
 from pkpd.prediction.plan import Plan, plan
 from pkpd.prediction.simulated import Draws
 from pkpd.prediction.summarise import interval, rows, table
+from pkpd.responses import RESPONSES
 from pkpd.settings import Predictions, Question
 
 THREADS = 2

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import re
 
+from pkpd.responses import RESPONSES
+
 ENDPOINT = "EASI75"  # the endpoint the answer is given in
 ENDPOINTS = {
     "EASI_PCHG": "Mean EASI change",
-    "EASI50": "EASI-50",
-    "EASI75": "EASI-75",
-    "EASI90": "EASI-90",
+    **RESPONSES,
     "EASI100": "EASI-100",
-    "IGA01": "IGA 0/1",
     "CONC": "Concentration",
     "EASI": "Mean EASI score",
     "EASI_CHG": "Mean EASI change, points",
