@@ -25,6 +25,7 @@ OneSided = Annotated[
 ]
 Test = Annotated[str | None, typer.Option(help="miettinen-nurminen or farrington-manning.")]
 Week = Annotated[float | None, typer.Option(help="Week at which arms are compared, as 72.")]
+Estimand = Annotated[str | None, typer.Option(help="NRI or while-on-treatment.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of virtual patients and new trials.")]
 
 
@@ -39,6 +40,7 @@ def assurance(
     test: Test = None,
     week: Week = None,
     endpoint: Endpoint = None,
+    estimand: Estimand = None,
     drug: Drugs = None,
     level: Level = None,
     draws: Draws = None,
@@ -61,6 +63,7 @@ def assurance(
         "test": test,
         "week": week,
         "endpoint": endpoint,
+        "estimand": estimand,
         "drugs": tuple(drug) if drug else None,
         "level": level,
         "draws": draws,

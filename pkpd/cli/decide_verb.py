@@ -8,7 +8,7 @@ import typer
 
 from pkpd.cli.answers import say_answer
 from pkpd.cli.folders import fit_folder
-from pkpd.cli.options import Draws, Drugs, Endpoint, Fit, Json, Level, Patients, Quiet
+from pkpd.cli.options import ESTIMANDS, Draws, Drugs, Endpoint, Fit, Json, Level, Patients, Quiet
 from pkpd.cli.progress import shown_progress
 from pkpd.cli.reading import named_value, numbers
 
@@ -25,7 +25,7 @@ Losses = Annotated[
 ]
 Intervals = Annotated[str | None, typer.Option(help="Weeks between doses, as 4,8,12,16.")]
 Weeks = Annotated[str | None, typer.Option(help="Weeks to decide at, as 52,72,104.")]
-Estimand = Annotated[str | None, typer.Option(help="hypothetical, NRI or observed.")]
+Estimand = Annotated[str | None, typer.Option(help=ESTIMANDS)]
 WeightCut = Annotated[
     float | None, typer.Option(help="kg at which subgroups split; the median if not given.")
 ]
@@ -58,7 +58,7 @@ def decide(
 ) -> None:
     """Weigh dosing intervals from a stored posterior: what they keep, how surely, at which loss.
 
-    Numbers not given are those of fit.toml. Writes decide.csv.
+    Numbers not given are those of fit.toml. Writes decisions.csv.
     """
     options: dict[str, Any] = {
         "margin": margin,

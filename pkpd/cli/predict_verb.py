@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pkpd.cli.folders import fit_folder
-from pkpd.cli.options import Fit, Json, Quiet
+from pkpd.cli.options import ESTIMANDS, Fit, Json, Quiet
 from pkpd.cli.printing import rows_of, say, say_json, say_rows
 from pkpd.cli.progress import shown_progress
 from pkpd.cli.reading import numbers
@@ -27,7 +27,7 @@ Weeks = Annotated[str | None, typer.Option(help="Weeks to predict, as 24,52.")]
 Endpoint = Annotated[
     str, typer.Option(help=f"{', '.join(RESPONSES)}, DOSES, EASI50_RECAPTURED ...")
 ]
-Estimand = Annotated[str, typer.Option(help="NRI: who leaves counts as no responder.")]
+Estimand = Annotated[str, typer.Option(help=ESTIMANDS)]
 NewTrial = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Predict a new trial with N patients an arm.")
 ]

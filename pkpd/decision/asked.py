@@ -11,7 +11,7 @@ from typing import Any
 from pkpd.decision.groups import Cuts
 from pkpd.errors import DataError, Fault
 from pkpd.prediction.checks import close
-from pkpd.prediction.kept import ESTIMANDS
+from pkpd.prediction.estimands import ESTIMANDS, Outcome
 from pkpd.responses import RESPONSES
 from pkpd.settings import Loss, Predictions, Question, Settings
 
@@ -49,6 +49,20 @@ class DecisionAsked:
     def cuts(self) -> Cuts:
         """Where subgroups are split."""
         return Cuts(self.weight_cut, self.easi_cut)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is asked about."""
+        return Outcome(self.endpoint, self.estimand)
+
+    def about(self, outcome: Outcome) -> DecisionAsked:
+        """The same, asked about another outcome."""
+        return replace(self, endpoint=outcome.endpoint, estimand=outcome.estimand)
+
+    def others(self, asked: Predictions) -> tuple[Outcome, ...]:
+        """The fit's other outcomes: every endpoint of its predictions under every estimand."""
+        every = (Outcome(endpoint, name) for endpoint in asked.endpoints for name in ESTIMANDS)
+        return tuple(dict.fromkeys(each for each in every if each != self.outcome))
 
     def questions(self, asked: Predictions) -> tuple[Question, ...]:
         """The fit's questions about the drugs asked for."""
@@ -155,7 +169,9 @@ def _words(made: DecisionAsked, settings: Settings) -> Iterator[Fault]:
     if not asked:
         yield Fault("predictions.questions", "none in fit.toml", "Add [[predictions.questions]]")
     pairs = [("drug", drug, asked) for drug in made.drugs]
-    pairs += [("endpoint", made.endpoint, RESPONSES), ("estimand", made.estimand, ESTIMANDS)]
+    endpoints = dict.fromkeys((made.endpoint, *settings.predictions.endpoints))
+    pairs += [("endpoint", endpoint, RESPONSES) for endpoint in endpoints]
+    pairs.append(("estimand", made.estimand, ESTIMANDS))
     for name, word, known in pairs:
         if word not in known:
             yield Fault(f"{name} '{word}'", f"no such {name} in the fit", close(word, known))

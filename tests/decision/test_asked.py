@@ -97,6 +97,10 @@ def test_arms_are_written_as_people_write_them():
         ({"sizes": (50,), "arms": ("stop", "Q4W")}, "Put a dosing interval first"),
         ({"sizes": (50,), "arms": ("Q4W", "Q4W")}, "given twice"),
         ({"sizes": (50,), "test": "wald"}, "no such test"),
+        ({"sizes": (50,), "endpoint": "EASI100"}, "Did you mean EASI"),
+        ({"sizes": (50,), "estimand": "hypothetical"}, "is never seen: no trial can count it"),
+        ({"sizes": (50,), "estimand": "observed"}, "Ask for NRI or while-on-treatment"),
+        ({"sizes": (50,), "estimand": "while on"}, "Did you mean while-on-treatment"),
         ({"sizes": (50,), "drugs": ("dupilumab",)}, "no such drug"),
         ({"sizes": (50,), "week": 24.0}, "re-randomised at week 24"),
     ],
@@ -112,3 +116,16 @@ def test_a_trial_is_followed_to_one_visit(settings):
     followed = made.predictions(settings.predictions)
     assert followed.weeks == (24.0, 72.0) and followed.intervals == (4.0, 8.0)
     assert made.intervals == (8.0, 4.0, float("inf"))
+
+
+def test_while_on_treatment_the_visits_before_it_count(settings):
+    options = {"sizes": (100,), "estimand": "while-on-treatment", "week": 40.0}
+    followed = trial_asked(settings, options).predictions(settings.predictions)
+    assert followed.weeks == (24.0, 28.0, 32.0, 36.0, 40.0)
+
+
+def test_other_outcomes_of_the_fit_are_answered_once_each(settings):
+    made = decision_asked(settings, {"endpoint": "IGA01", "estimand": "NRI"})
+    others = made.others(settings.predictions)
+    assert len({*others, made.outcome}) == len(others) + 1 == 4 * 4
+    assert made.about(others[0]).outcome == others[0]
