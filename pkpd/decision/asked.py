@@ -12,7 +12,7 @@ from pkpd.decision.groups import Cuts
 from pkpd.errors import DataError, Fault
 from pkpd.prediction.checks import close
 from pkpd.prediction.estimands import ESTIMANDS, Outcome
-from pkpd.responses import RESPONSES
+from pkpd.responses import IGA, RESPONSES
 from pkpd.settings import Loss, Predictions, Question, Settings
 
 WEEKS = (52.0, 72.0, 104.0)
@@ -175,6 +175,15 @@ def _words(made: DecisionAsked, settings: Settings) -> Iterator[Fault]:
     for name, word, known in pairs:
         if word not in known:
             yield Fault(f"{name} '{word}'", f"no such {name} in the fit", close(word, known))
+    yield from unfitted(made.endpoint, settings)
+
+
+def unfitted(endpoint: str, settings: Settings) -> Iterator[Fault]:
+    """The fault of asking for IGA 0/1 of a fit without: the EASI says nothing of its threshold."""
+    if endpoint == IGA and all(each.endpoint != IGA for each in settings.endpoints):
+        found = "no IGA 0/1 is fitted: where it begins is the prior's guess alone"
+        remedy = "Ask for a fall in EASI, or add it to [[endpoints]] of fit.toml"
+        yield Fault(f"endpoint '{endpoint}'", found, remedy)
 
 
 def _times(made: DecisionAsked, asked: Predictions) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from pkpd.decision.asked import unfitted
 from pkpd.decision.power import Design
 from pkpd.decision.score_test import MIETTINEN, TESTS
 from pkpd.decision.sizing import MOST
@@ -111,7 +112,12 @@ def trial_asked(settings: Settings, options: Mapping[str, Any]) -> TrialAsked:
         if name not in known
     ]
     made = replace(_base(asked), **{k: v for k, v in told.items() if k in known})
-    faults += [*_arms(made), *_numbers(made, asked), *_words(made, asked)]
+    faults += [
+        *_arms(made),
+        *_numbers(made, asked),
+        *_words(made, asked),
+        *unfitted(made.endpoint, settings),
+    ]
     if faults:
         raise DataError(faults)
     return made

@@ -124,6 +124,15 @@ def test_while_on_treatment_the_visits_before_it_count(settings):
     assert followed.weeks == (24.0, 28.0, 32.0, 36.0, 40.0)
 
 
+@pytest.mark.parametrize("ask", [decision_asked, trial_asked])
+def test_clear_skin_is_not_asked_of_a_fit_that_never_saw_it(settings, ask):
+    seen = tuple(each for each in settings.endpoints if each.endpoint != "IGA01")
+    options = {"endpoint": "IGA01"} | ({"sizes": (50,)} if ask is trial_asked else {})
+    assert ask(settings, options).endpoint == "IGA01"
+    with pytest.raises(DataError, match="no IGA 0/1 is fitted"):
+        ask(settings.model_copy(update={"endpoints": seen}), options)
+
+
 def test_other_outcomes_of_the_fit_are_answered_once_each(settings):
     made = decision_asked(settings, {"endpoint": "IGA01", "estimand": "NRI"})
     others = made.others(settings.predictions)
