@@ -47,12 +47,12 @@ def decide(folder: Path, *, progress: Progress = silent, **options: Any) -> Deci
     """How far the interval can go, how surely and at which loss; writes decisions.csv.
 
     The outcome asked about is answered in full: every model, subgroup and sensitivity. The other
-    endpoints of fit.toml and the other estimands are answered in brief, from the same patients:
-    the own model and its prior, all patients.
+    estimands, and the endpoints `beside`, are answered in brief, from the same patients: the own
+    model and its prior, all patients.
 
     `options` stand in for numbers of fit.toml: `margin`, `kept_share`, `probability`, `level`,
-    `intervals`, `weeks`, `endpoint`, `estimand`, `drugs`, `loss` (a mapping of `kept`, `lost`,
-    `injection`), `weight_cut` (kg), `easi_cut`, `draws`, `patients`, `seed`.
+    `intervals`, `weeks`, `endpoint`, `estimand`, `beside`, `drugs`, `loss` (a mapping of `kept`,
+    `lost`, `injection`), `weight_cut` (kg), `easi_cut`, `draws`, `patients`, `seed`.
 
     Raises
     ------

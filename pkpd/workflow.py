@@ -153,7 +153,7 @@ def _rival_checks(folder: Path, settings: Settings) -> list[Check]:
 def predict(folder: Path, *, progress: Progress = silent) -> pd.DataFrame:
     """Answer the questions of fit.toml; writes predictions.csv, compare.csv, decisions.csv.
 
-    The decisions are those of `decide` by the numbers of fit.toml.
+    The decisions are those of `decide` by the numbers of fit.toml, all its endpoints beside.
     """
     if is_individual(folder / "fit.toml"):
         return individual_workflow.predict(folder, progress=progress)
@@ -179,7 +179,7 @@ def predict(folder: Path, *, progress: Progress = silent) -> pd.DataFrame:
         },
     )
     if asked.questions and max(asked.weeks) > asked.selection_week:
-        decide(folder, progress=progress)
+        decide(folder, progress=progress, beside=asked.endpoints)
     else:
         _table(pd.DataFrame(columns=list(DECISIONS)), folder / "decisions.csv")
     return predictions

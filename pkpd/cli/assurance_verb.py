@@ -10,7 +10,7 @@ from pkpd.cli.answers import say_answer
 from pkpd.cli.folders import fit_folder
 from pkpd.cli.options import Draws, Drugs, Endpoint, Fit, Json, Level, Patients, Quiet
 from pkpd.cli.progress import shown_progress
-from pkpd.cli.reading import numbers
+from pkpd.cli.reading import numbers, words
 
 Arms = Annotated[str | None, typer.Option(help="Arms, the reference first, as Q4W,Q8W,Q12W,stop.")]
 Sizes = Annotated[
@@ -55,7 +55,7 @@ def assurance(
     Writes assurance.csv.
     """
     options: dict[str, Any] = {
-        "arms": tuple(word.strip() for word in arms.split(",")) if arms is not None else None,
+        "arms": words(arms),
         "sizes": numbers("--n", n) if n is not None else None,
         "wanted": wanted,
         "margin": margin,

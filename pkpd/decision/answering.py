@@ -57,15 +57,15 @@ class Evidence:
 def answered(question: Question, evidence: Evidence, asked: DecisionAsked) -> list[Sources]:
     """Follow the question's responders under every model, and under the prior.
 
-    First the outcome asked about, in full; then the fit's other endpoints and estimands in brief:
-    the fit's own model and its prior, all patients.
+    First the outcome asked about, in full; then `asked.others` in brief: the fit's own model and
+    its prior, all patients.
     """
     own = under(evidence.contenders[0].likelihood, asked)
     scored = [random_of(each.likelihood.disease) for each in evidence.contenders]
     made = plan(own, question, scored=tuple(dict.fromkeys(sum(scored, ()))))
     who = groups_of(own, question, asked)
     first, *rivals = evidence.contenders
-    wanted = dict.fromkeys(asked.others(own.settings.predictions), who.everybody.member)
+    wanted = dict.fromkeys(asked.others, who.everybody.member)
     draws = joined(first.draws, evidence.prior)
     kept = kept_by_draw(first.likelihood, made, draws, {asked.outcome: who.member, **wanted})
     models = {first.name: even(kept[asked.outcome].share[: first.count])}

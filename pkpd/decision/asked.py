@@ -26,7 +26,8 @@ class DecisionAsked:
 
     `margin` is the loss of response against the reference that is tolerated, `kept_share` the
     share of the reference's response that is to be kept, `probability` how surely; `level` is that
-    of intervals. `drugs` are those asked about. The shortest interval is the reference.
+    of intervals. `drugs` are those asked about, `beside` other endpoints to be answered in brief.
+    The shortest interval is the reference.
     """
 
     margin: float
@@ -39,6 +40,7 @@ class DecisionAsked:
     estimand: str
     drugs: tuple[str, ...]
     loss: Loss
+    beside: tuple[str, ...] = ()
     weight_cut: float | None = None
     easi_cut: float | None = None
     draws: int = DRAWS
@@ -59,9 +61,11 @@ class DecisionAsked:
         """The same, asked about another outcome."""
         return replace(self, endpoint=outcome.endpoint, estimand=outcome.estimand)
 
-    def others(self, asked: Predictions) -> tuple[Outcome, ...]:
-        """The fit's other outcomes: every endpoint of its predictions under every estimand."""
-        every = (Outcome(endpoint, name) for endpoint in asked.endpoints for name in ESTIMANDS)
+    @property
+    def others(self) -> tuple[Outcome, ...]:
+        """Outcomes answered in brief: the endpoint and those beside it, under every estimand."""
+        endpoints = (self.endpoint, *self.beside)
+        every = (Outcome(endpoint, name) for endpoint in endpoints for name in ESTIMANDS)
         return tuple(dict.fromkeys(each for each in every if each != self.outcome))
 
     def questions(self, asked: Predictions) -> tuple[Question, ...]:
@@ -169,7 +173,7 @@ def _words(made: DecisionAsked, settings: Settings) -> Iterator[Fault]:
     if not asked:
         yield Fault("predictions.questions", "none in fit.toml", "Add [[predictions.questions]]")
     pairs = [("drug", drug, asked) for drug in made.drugs]
-    endpoints = dict.fromkeys((made.endpoint, *settings.predictions.endpoints))
+    endpoints = dict.fromkeys((made.endpoint, *made.beside))
     pairs += [("endpoint", endpoint, RESPONSES) for endpoint in endpoints]
     pairs.append(("estimand", made.estimand, ESTIMANDS))
     for name, word, known in pairs:

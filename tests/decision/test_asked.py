@@ -61,6 +61,7 @@ def test_own_numbers_stand_in_for_them(settings):
         ({"weight_cut": 0.0}, "weight_cut 0"),
         ({"draws": 0}, "draws 0"),
         ({"marjin": 0.1}, "Did you mean margin"),
+        ({"beside": ("EASI100",)}, "endpoint 'EASI100': no such endpoint"),
     ],
 )
 def test_nonsense_is_refused_in_words(settings, options, words):
@@ -134,7 +135,8 @@ def test_clear_skin_is_not_asked_of_a_fit_that_never_saw_it(settings, ask):
 
 
 def test_other_outcomes_of_the_fit_are_answered_once_each(settings):
-    made = decision_asked(settings, {"endpoint": "IGA01", "estimand": "NRI"})
-    others = made.others(settings.predictions)
-    assert len({*others, made.outcome}) == len(others) + 1 == 4 * 4
-    assert made.about(others[0]).outcome == others[0]
+    options = {"endpoint": "IGA01", "estimand": "NRI"}
+    made = decision_asked(settings, options | {"beside": settings.predictions.endpoints})
+    assert len({*made.others, made.outcome}) == len(made.others) + 1 == 4 * 4
+    assert made.about(made.others[0]).outcome == made.others[0]
+    assert {each.endpoint for each in decision_asked(settings, options).others} == {"IGA01"}

@@ -93,11 +93,13 @@ def test_words_become_options(pk, answers, fit):
     code, _, _ = pk(
         "decide", fit, "--margin", "0.05", "--loss", "injection=0.02", "--loss", "lost=2",
         "--intervals", "4,8", "--weeks", "72", "--drug", "amlitelimab", "--easi-cut", "25",
+        "--beside", "EASI50, IGA01",
     )  # fmt: skip
     assert code == 0
     assert answers["options"] == {
         "margin": 0.05, "loss": {"injection": 0.02, "lost": 2.0}, "intervals": (4.0, 8.0),
         "weeks": (72.0,), "drugs": ("amlitelimab",), "easi_cut": 25.0,
+        "beside": ("EASI50", "IGA01"),
     }  # fmt: skip
 
 
