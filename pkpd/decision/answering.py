@@ -116,10 +116,10 @@ def groups_of(likelihood: Likelihood, question: Question, asked: DecisionAsked) 
 
 
 def joined(draws: Draws, more: Draws | None) -> Draws:
-    """Draws, then more draws of the same variables."""
+    """Draws, then more draws of the same variables; those of a joint fit's individuals are not."""
     if more is None:
         return draws
-    return {name: np.concatenate([value, more[name]]) for name, value in draws.items()}
+    return {name: np.concatenate([draws[name], value]) for name, value in more.items()}
 
 
 def _flags(
