@@ -19,7 +19,8 @@ def assurance(folder: Path, *, progress: Progress = silent, **options: Any) -> A
 
     `options`: `arms` such as ("Q4W", "Q8W"), the reference first; `sizes`, patients an arm;
     `wanted`, an assurance whose size is searched; `margin`, `one_sided_level`, `test`, `week`,
-    `endpoint`, `drugs`, `level`, `draws`, `patients`, `seed`.
+    `endpoint`, `estimand` (NRI, or while-on-treatment), `drugs`, `level`, `draws`, `patients`,
+    `seed`.
 
     Raises
     ------
@@ -42,5 +43,5 @@ def assurance(folder: Path, *, progress: Progress = silent, **options: Any) -> A
     table = pd.DataFrame(said, columns=list(COLUMNS))
     record = {**known.record, "seconds": time.perf_counter() - began}
     made = Assurance(table, asked, known.status, tuple(known.notes), record)
-    keep(folder, "assurance", made)
+    keep(folder, "assurance", "assurance.csv", made)
     return made

@@ -29,6 +29,7 @@ from pkpd.settings_individual import is_individual
 from pkpd.settings_joint import is_joint
 from pkpd.variation.standard import prior_draws
 
+DECISIONS = "decisions.csv"
 PRIOR = 300
 """Draws of the prior behind its own answers."""
 THREADS = 2
@@ -43,11 +44,15 @@ def silent(stage: str, share: float) -> None:
 
 
 def decide(folder: Path, *, progress: Progress = silent, **options: Any) -> Decision:
-    """How far the interval can go, how surely and at which loss; writes decide.csv.
+    """How far the interval can go, how surely and at which loss; writes decisions.csv.
+
+    The outcome asked about is answered in full: every model, subgroup and sensitivity. The other
+    estimands, and the endpoints `beside`, are answered in brief, from the same patients: the own
+    model and its prior, all patients.
 
     `options` stand in for numbers of fit.toml: `margin`, `kept_share`, `probability`, `level`,
-    `intervals`, `weeks`, `endpoint`, `estimand`, `drugs`, `loss` (a mapping of `kept`, `lost`,
-    `injection`), `weight_cut` (kg), `easi_cut`, `draws`, `patients`, `seed`.
+    `intervals`, `weeks`, `endpoint`, `estimand`, `beside`, `drugs`, `loss` (a mapping of `kept`,
+    `lost`, `injection`), `weight_cut` (kg), `easi_cut`, `draws`, `patients`, `seed`.
 
     Raises
     ------
@@ -67,7 +72,8 @@ def decide(folder: Path, *, progress: Progress = silent, **options: Any) -> Deci
     progress("deciding", 0.0)
 
     def answer(question: Question) -> list[dict]:
-        return rows(answered(question, evidence, asked), known.status)
+        each = answered(question, evidence, asked)
+        return [row for sources in each for row in rows(sources, known.status)]
 
     said: list[dict] = []
     with ThreadPoolExecutor(THREADS) as pool:  # each question has its own random numbers
@@ -82,7 +88,7 @@ def decide(folder: Path, *, progress: Progress = silent, **options: Any) -> Deci
     }
     table = pd.DataFrame(said, columns=list(COLUMNS))
     decision = Decision(table, asked, known.status, tuple(known.notes), record)
-    keep(folder, "decide", decision)
+    keep(folder, "decide", DECISIONS, decision)
     return decision
 
 
@@ -114,9 +120,9 @@ def reopened(folder: Path, draws: int, progress: Progress) -> Reopened:
     return Reopened(contenders, weights, chains, status_of(folder), notes)
 
 
-def keep(folder: Path, verb: str, answer: Answer) -> None:
-    """Leave the table beside the fit under the verb's name, and the rest in its card."""
-    with replacing(folder / f"{verb}.csv") as partial:
+def keep(folder: Path, verb: str, file: str, answer: Answer) -> None:
+    """Leave the table beside the fit, and the rest in its card under the verb's name."""
+    with replacing(folder / file) as partial:
         answer.table.to_csv(partial, index=False)
     update_card(folder, {verb: answer.to_dict()})
 

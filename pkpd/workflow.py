@@ -14,6 +14,8 @@ import pandas as pd
 from pkpd import individual_workflow, joint_workflow, prior_check, quick_looks
 from pkpd.arm_level.problem import Likelihood
 from pkpd.checkpoint import checkpoint
+from pkpd.decision.rows import COLUMNS as DECISIONS
+from pkpd.decision_workflow import decide
 from pkpd.diagnosis.arms_left_out import arms_left_out
 from pkpd.diagnosis.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
 from pkpd.diagnosis.solver import prove
@@ -149,21 +151,22 @@ def _rival_checks(folder: Path, settings: Settings) -> list[Check]:
 
 
 def predict(folder: Path, *, progress: Progress = silent) -> pd.DataFrame:
-    """Answer the questions of fit.toml; writes predictions.csv, decisions.csv, compare.csv."""
+    """Answer the questions of fit.toml; writes predictions.csv, compare.csv, decisions.csv.
+
+    The decisions are those of `decide` by the numbers of fit.toml, all its endpoints beside.
+    """
     if is_individual(folder / "fit.toml"):
         return individual_workflow.predict(folder, progress=progress)
     likelihood, posterior = opened(folder)
     asked = likelihood.settings.predictions
-    prior = prior_draws(likelihood.space, max(50, asked.draws // 3), asked.seed)
     progress("predicting", 0.0)
-    answer = maintenance(likelihood, posterior.draws(asked.draws), prior)
+    predictions = maintenance(likelihood, posterior.draws(asked.draws))
     progress("predicting", 1.0)
     contenders = []
     if likelihood.settings.compare:
-        own = _contender(likelihood, posterior, answer.predictions)
+        own = _contender(likelihood, posterior, predictions)
         contenders = [own, *_rivals(folder, likelihood.settings, progress)]
-    _table(answer.predictions, folder / "predictions.csv")
-    _table(answer.decisions, folder / "decisions.csv")
+    _table(predictions, folder / "predictions.csv")
     if contenders:
         _table(comparison(contenders, asked), folder / "compare.csv")
     else:  # one from when models were compared would be taken for this answer's
@@ -171,11 +174,15 @@ def predict(folder: Path, *, progress: Progress = silent) -> pd.DataFrame:
     update_card(
         folder,
         {
-            "sentence": sentence(answer.predictions, asked),
+            "sentence": sentence(predictions, asked),
             "warnings": [model.warning for model in likelihood.pk.values() if model.warning],
         },
     )
-    return answer.predictions
+    if asked.questions and max(asked.weeks) > asked.selection_week:
+        decide(folder, progress=progress, beside=asked.endpoints)
+    else:
+        _table(pd.DataFrame(columns=list(DECISIONS)), folder / "decisions.csv")
+    return predictions
 
 
 def _rivals(folder: Path, settings: Settings, progress: Progress) -> Iterator[Contender]:
@@ -184,7 +191,7 @@ def _rivals(folder: Path, settings: Settings, progress: Progress) -> Iterator[Co
         progress("comparing models", k / len(settings.compare))
         likelihood, posterior = opened(folder, model)
         said = maintenance(likelihood, posterior.draws(settings.predictions.draws))
-        yield _contender(likelihood, posterior, said.predictions)
+        yield _contender(likelihood, posterior, said)
     progress("comparing models", 1.0)
 
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     ("errors",),
     ("units",),
+    ("responses",),
     ("files", "checkpoint"),
     ("variation.spread", "variation.prior"),
     ("model", "model_units"),

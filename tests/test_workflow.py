@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pkpd import workflow
+from pkpd import decision_workflow, workflow
 from pkpd.files import replacing
 from pkpd.fit_folder import read_card, update_card
 from pkpd.posterior import load_posterior
@@ -123,6 +123,8 @@ def test_a_run_leaves_every_table_the_card_and_the_page(ran):
     }  # fmt: skip
     for name in TABLES:
         assert list(pd.read_csv(folder / name).columns) == COLUMNS[name].split(",")
+    decided = pd.read_csv(folder / "decisions.csv")
+    assert {*decided.status} == {decision_workflow.status_of(folder)} and len(decided) > 100
     card = json.loads((folder / "card.json").read_text())
     assert card["passed"] is passed is all(row["passed"] for row in card["diagnostics"])
     assert "responders to rocatinlimab" in card["sentence"] and card["warnings"]
@@ -134,7 +136,7 @@ def test_a_run_leaves_every_table_the_card_and_the_page(ran):
 def test_progress_is_told_stage_by_stage_up_to_the_end(ran):
     _, _, told = ran
     stages = list(dict.fromkeys(stage for stage, _ in told))
-    assert stages[0] == "planning the mesh" and stages[-1] == "predicting"
+    assert stages[0] == "planning the mesh" and stages[-1] == "deciding"
     assert "sampling" in stages and all(0 <= share <= 1 for _, share in told)
 
 

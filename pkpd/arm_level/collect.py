@@ -12,9 +12,8 @@ from pkpd.arm_level import endpoints, entered
 from pkpd.arm_level.summaries import Summaries, anscombe
 from pkpd.data.arms import Arm, ArmData
 from pkpd.model import Model
+from pkpd.responses import RESPONSES
 from pkpd.settings import Endpoint
-
-_COUNTS = ("EASI50", "EASI75", "EASI90", "IGA01")
 
 
 def fitted_rows(data: ArmData, chosen: Iterable[Endpoint]) -> pd.DataFrame:
@@ -78,7 +77,7 @@ def _study(
 
     for row in rows.to_dict("records"):
         a, t = names.index(row["arm"]), int(np.searchsorted(weeks, row["week"]))
-        if row["endpoint"] in _COUNTS:
+        if row["endpoint"] in RESPONSES:
             put(a, t, row["endpoint"], float(anscombe(row["count"] / row["denominator"], n[a])))
         elif row["endpoint"] == "EASI_PCHG":
             put(a, t, "EASI_PCHG", row["value"] / 100)

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from pkpd.responses import EASI_THRESHOLDS, RESPONSES
 from pkpd.variation.normal import below, both_below, density
-from pkpd.variation.observation import EASI_THRESHOLDS
 
 ORDERS = (1, 2, 3)
-COLUMNS = ("present", "EASI_PCHG", "EASI50", "EASI75", "EASI90", "IGA01")
+COLUMNS = ("present", "EASI_PCHG", *RESPONSES)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pkpd.cli.answers import say_answer
 from pkpd.cli.folders import fit_folder
 from pkpd.cli.options import Draws, Drugs, Endpoint, Fit, Json, Level, Patients, Quiet
 from pkpd.cli.progress import shown_progress
-from pkpd.cli.reading import numbers
+from pkpd.cli.reading import numbers, words
 
 Arms = Annotated[str | None, typer.Option(help="Arms, the reference first, as Q4W,Q8W,Q12W,stop.")]
 Sizes = Annotated[
@@ -25,6 +25,7 @@ OneSided = Annotated[
 ]
 Test = Annotated[str | None, typer.Option(help="miettinen-nurminen or farrington-manning.")]
 Week = Annotated[float | None, typer.Option(help="Week at which arms are compared, as 72.")]
+Estimand = Annotated[str | None, typer.Option(help="NRI or while-on-treatment.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of virtual patients and new trials.")]
 
 
@@ -39,6 +40,7 @@ def assurance(
     test: Test = None,
     week: Week = None,
     endpoint: Endpoint = None,
+    estimand: Estimand = None,
     drug: Drugs = None,
     level: Level = None,
     draws: Draws = None,
@@ -53,7 +55,7 @@ def assurance(
     Writes assurance.csv.
     """
     options: dict[str, Any] = {
-        "arms": tuple(word.strip() for word in arms.split(",")) if arms is not None else None,
+        "arms": words(arms),
         "sizes": numbers("--n", n) if n is not None else None,
         "wanted": wanted,
         "margin": margin,
@@ -61,6 +63,7 @@ def assurance(
         "test": test,
         "week": week,
         "endpoint": endpoint,
+        "estimand": estimand,
         "drugs": tuple(drug) if drug else None,
         "level": level,
         "draws": draws,

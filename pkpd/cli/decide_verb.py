@@ -8,9 +8,9 @@ import typer
 
 from pkpd.cli.answers import say_answer
 from pkpd.cli.folders import fit_folder
-from pkpd.cli.options import Draws, Drugs, Endpoint, Fit, Json, Level, Patients, Quiet
+from pkpd.cli.options import ESTIMANDS, Draws, Drugs, Endpoint, Fit, Json, Level, Patients, Quiet
 from pkpd.cli.progress import shown_progress
-from pkpd.cli.reading import named_value, numbers
+from pkpd.cli.reading import named_value, numbers, words
 
 Margin = Annotated[float | None, typer.Option(help="Loss of response tolerated, as 0.1.")]
 KeptShare = Annotated[
@@ -25,7 +25,10 @@ Losses = Annotated[
 ]
 Intervals = Annotated[str | None, typer.Option(help="Weeks between doses, as 4,8,12,16.")]
 Weeks = Annotated[str | None, typer.Option(help="Weeks to decide at, as 52,72,104.")]
-Estimand = Annotated[str | None, typer.Option(help="hypothetical, NRI or observed.")]
+Estimand = Annotated[str | None, typer.Option(help=ESTIMANDS)]
+Beside = Annotated[
+    str | None, typer.Option(help="Other endpoints to answer in brief, as EASI50,IGA01.")
+]
 WeightCut = Annotated[
     float | None, typer.Option(help="kg at which subgroups split; the median if not given.")
 ]
@@ -46,6 +49,7 @@ def decide(
     weeks: Weeks = None,
     endpoint: Endpoint = None,
     estimand: Estimand = None,
+    beside: Beside = None,
     drug: Drugs = None,
     weight_cut: WeightCut = None,
     easi_cut: EasiCut = None,
@@ -58,7 +62,7 @@ def decide(
 ) -> None:
     """Weigh dosing intervals from a stored posterior: what they keep, how surely, at which loss.
 
-    Numbers not given are those of fit.toml. Writes decide.csv.
+    Numbers not given are those of fit.toml. Writes decisions.csv.
     """
     options: dict[str, Any] = {
         "margin": margin,
@@ -69,6 +73,7 @@ def decide(
         "weeks": numbers("--weeks", weeks) if weeks is not None else None,
         "endpoint": endpoint,
         "estimand": estimand,
+        "beside": words(beside),
         "drugs": tuple(drug) if drug else None,
         "weight_cut": weight_cut,
         "easi_cut": easi_cut,

@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
+from pkpd.responses import RESPONSES
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Fit = Annotated[str, typer.Argument(metavar="FIT", help="A fit's folder, or its name in fits/.")]
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name: see pkpd models.")]
-Endpoint = Annotated[str | None, typer.Option(help="EASI50, EASI75, EASI90 or IGA01.")]
+Endpoint = Annotated[str | None, typer.Option(help=f"One of {', '.join(RESPONSES)}.")]
+ESTIMANDS = "hypothetical, NRI, observed or while-on-treatment."
 Drugs = Annotated[
     list[str] | None, typer.Option("--drug", help="A drug of the fit; again for more. All if none.")
 ]

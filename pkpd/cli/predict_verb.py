@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pkpd.cli.folders import fit_folder
-from pkpd.cli.options import Fit, Json, Quiet
+from pkpd.cli.options import ESTIMANDS, Fit, Json, Quiet
 from pkpd.cli.printing import rows_of, say, say_json, say_rows
 from pkpd.cli.progress import shown_progress
 from pkpd.cli.reading import numbers
 from pkpd.prediction.asked import Asked
+from pkpd.responses import RESPONSES
 
 if TYPE_CHECKING:  # pandas takes 0.4 s, which `pkpd --help` need not wait for
     from pandas import DataFrame
@@ -24,9 +25,9 @@ Words = Annotated[
 ]
 Weeks = Annotated[str | None, typer.Option(help="Weeks to predict, as 24,52.")]
 Endpoint = Annotated[
-    str, typer.Option(help="EASI50, EASI75, EASI90, IGA01, DOSES, EASI50_RECAPTURED ...")
+    str, typer.Option(help=f"{', '.join(RESPONSES)}, DOSES, EASI50_RECAPTURED ...")
 ]
-Estimand = Annotated[str, typer.Option(help="NRI: who leaves counts as no responder.")]
+Estimand = Annotated[str, typer.Option(help=ESTIMANDS)]
 NewTrial = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Predict a new trial with N patients an arm.")
 ]

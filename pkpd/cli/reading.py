@@ -22,3 +22,8 @@ def named_value(option: str, text: str, example: str) -> tuple[str, float]:
         return name.strip(), float(value)
     except ValueError:
         raise typer.BadParameter(f"{option} '{text}' is not NAME=VALUE, as {example}.") from None
+
+
+def words(text: str | None) -> tuple[str, ...] | None:
+    """Words with commas between them; None where nothing was typed."""
+    return None if text is None else tuple(word.strip() for word in text.split(","))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from pkpd.responses import EASI_THRESHOLDS, RESPONSES
+
 ARM_COLUMNS = (
     "study",
     "arm",
@@ -79,11 +81,8 @@ ENDPOINTS = {
     "EASI": Endpoint("score", _MEANS, 0.0, 72.0),
     "EASI_CHG": Endpoint("score", _MEANS, -72.0, 72.0),
     "EASI_PCHG": Endpoint("%", _MEANS, -100.0),
-    "EASI50": _SHARE,
-    "EASI75": _SHARE,
-    "EASI90": _SHARE,
+    **dict.fromkeys(RESPONSES, _SHARE),
     "EASI100": _SHARE,
-    "IGA01": _SHARE,
     "NRS_CHG": Endpoint("score", _MEANS, -10.0, 10.0),
     "NRS_PCHG": Endpoint("%", _MEANS, -100.0),
     "CONC": Endpoint("mg/L", ("mean",), 0.0),
@@ -92,7 +91,7 @@ ENDPOINTS = {
     "LOSS_IGA01": _RATE,
 }
 # From the easiest threshold to the hardest: who meets one meets those before it.
-THRESHOLDS = ("EASI50", "EASI75", "EASI90", "EASI100")
+THRESHOLDS = (*EASI_THRESHOLDS, "EASI100")
 ESTIMANDS = (
     "observed",
     "NRI",

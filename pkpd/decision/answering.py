@@ -9,12 +9,13 @@ import numpy as np
 
 from pkpd.arm_level.problem import Likelihood
 from pkpd.decision.asked import DecisionAsked
-from pkpd.decision.drawn import Outcome, kept_by_draw
+from pkpd.decision.drawn import Kept, kept_by_draw
 from pkpd.decision.groups import Groups, groups
 from pkpd.decision.quantities import Regimens
 from pkpd.decision.scaling import Scaling
 from pkpd.decision.sources import Sources, with_stacked
-from pkpd.decision.weighed import even
+from pkpd.decision.weighed import Weighed, even
+from pkpd.prediction.estimands import Outcome
 from pkpd.prediction.plan import Plan, plan
 from pkpd.prediction.seen import flag, seen
 from pkpd.prediction.simulated import Draws, people_for, random_of
@@ -53,30 +54,52 @@ class Evidence:
     weights: Mapping[str, float] | None = None
 
 
-def answered(question: Question, evidence: Evidence, asked: DecisionAsked) -> Sources:
-    """Follow the question's responders under every model, and under the prior."""
+def answered(question: Question, evidence: Evidence, asked: DecisionAsked) -> list[Sources]:
+    """Follow the question's responders under every model, and under the prior.
+
+    First the outcome asked about, in full; then `asked.others` in brief: the fit's own model and
+    its prior, all patients.
+    """
     own = under(evidence.contenders[0].likelihood, asked)
     scored = [random_of(each.likelihood.disease) for each in evidence.contenders]
     made = plan(own, question, scored=tuple(dict.fromkeys(sum(scored, ()))))
     who = groups_of(own, question, asked)
-    outcome = Outcome(asked.endpoint, asked.estimand)
-    found, before = {}, None
-    for k, each in enumerate(evidence.contenders):
-        draws = joined(each.draws, evidence.prior) if k == 0 else each.draws
-        share = kept_by_draw(each.likelihood, made, draws, who.member, outcome).share
-        found[each.name] = even(share[: each.count])
-        if k == 0 and evidence.prior is not None:
-            before = even(share[each.count :])
-    return Sources(
+    first, *rivals = evidence.contenders
+    wanted = dict.fromkeys(asked.others, who.everybody.member)
+    draws = joined(first.draws, evidence.prior)
+    kept = kept_by_draw(first.likelihood, made, draws, {asked.outcome: who.member, **wanted})
+    models = {first.name: even(kept[asked.outcome].share[: first.count])}
+    for each in rivals:
+        found = kept_by_draw(each.likelihood, made, each.draws, {asked.outcome: who.member})
+        models[each.name] = even(found[asked.outcome].share)
+    full = Sources(
         question=question,
         asked=asked,
         regimens=Regimens(made.labels, made.intervals, made.weeks),
         groups=who,
-        models=with_stacked(found, evidence.weights or {}),
-        prior=before,
+        models=with_stacked(models, evidence.weights or {}),
+        prior=_prior(kept[asked.outcome], first.count),
         scaling=evidence.scaling,
         flags=_flags(own, made, asked.weeks),
     )
+    return [full, *(_brief(full, each, kept[each], first.count) for each in wanted)]
+
+
+def _brief(full: Sources, outcome: Outcome, kept: Kept, count: int) -> Sources:
+    """Another outcome of the same patients: the own model's `count` draws, then the prior's."""
+    return replace(
+        full,
+        asked=full.asked.about(outcome),
+        groups=full.groups.everybody,
+        models={full.own: even(kept.share[:count])},
+        prior=_prior(kept, count),
+        scaling=None,
+    )
+
+
+def _prior(kept: Kept, count: int) -> Weighed | None:
+    """The shares by draw of the prior, which follow the `count` draws of the posterior."""
+    return even(kept.share[count:]) if len(kept.share) > count else None
 
 
 def under(likelihood: Likelihood, asked: DecisionAsked) -> Likelihood:
@@ -93,10 +116,10 @@ def groups_of(likelihood: Likelihood, question: Question, asked: DecisionAsked) 
 
 
 def joined(draws: Draws, more: Draws | None) -> Draws:
-    """Draws, then more draws of the same variables."""
+    """Draws, then more draws of the same variables; those of a joint fit's individuals are not."""
     if more is None:
         return draws
-    return {name: np.concatenate([value, more[name]]) for name, value in draws.items()}
+    return {name: np.concatenate([draws[name], value]) for name, value in more.items()}
 
 
 def _flags(

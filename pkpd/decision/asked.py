@@ -11,8 +11,8 @@ from typing import Any
 from pkpd.decision.groups import Cuts
 from pkpd.errors import DataError, Fault
 from pkpd.prediction.checks import close
-from pkpd.prediction.kept import ESTIMANDS
-from pkpd.prediction.patients import RESPONSES
+from pkpd.prediction.estimands import ESTIMANDS, Outcome
+from pkpd.responses import IGA, RESPONSES
 from pkpd.settings import Loss, Predictions, Question, Settings
 
 WEEKS = (52.0, 72.0, 104.0)
@@ -26,7 +26,8 @@ class DecisionAsked:
 
     `margin` is the loss of response against the reference that is tolerated, `kept_share` the
     share of the reference's response that is to be kept, `probability` how surely; `level` is that
-    of intervals. `drugs` are those asked about. The shortest interval is the reference.
+    of intervals. `drugs` are those asked about, `beside` other endpoints to be answered in brief.
+    The shortest interval is the reference.
     """
 
     margin: float
@@ -39,6 +40,7 @@ class DecisionAsked:
     estimand: str
     drugs: tuple[str, ...]
     loss: Loss
+    beside: tuple[str, ...] = ()
     weight_cut: float | None = None
     easi_cut: float | None = None
     draws: int = DRAWS
@@ -49,6 +51,22 @@ class DecisionAsked:
     def cuts(self) -> Cuts:
         """Where subgroups are split."""
         return Cuts(self.weight_cut, self.easi_cut)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is asked about."""
+        return Outcome(self.endpoint, self.estimand)
+
+    def about(self, outcome: Outcome) -> DecisionAsked:
+        """The same, asked about another outcome."""
+        return replace(self, endpoint=outcome.endpoint, estimand=outcome.estimand)
+
+    @property
+    def others(self) -> tuple[Outcome, ...]:
+        """Outcomes answered in brief: the endpoint and those beside it, under every estimand."""
+        endpoints = (self.endpoint, *self.beside)
+        every = (Outcome(endpoint, name) for endpoint in endpoints for name in ESTIMANDS)
+        return tuple(dict.fromkeys(each for each in every if each != self.outcome))
 
     def questions(self, asked: Predictions) -> tuple[Question, ...]:
         """The fit's questions about the drugs asked for."""
@@ -155,10 +173,21 @@ def _words(made: DecisionAsked, settings: Settings) -> Iterator[Fault]:
     if not asked:
         yield Fault("predictions.questions", "none in fit.toml", "Add [[predictions.questions]]")
     pairs = [("drug", drug, asked) for drug in made.drugs]
-    pairs += [("endpoint", made.endpoint, RESPONSES), ("estimand", made.estimand, ESTIMANDS)]
+    endpoints = dict.fromkeys((made.endpoint, *made.beside))
+    pairs += [("endpoint", endpoint, RESPONSES) for endpoint in endpoints]
+    pairs.append(("estimand", made.estimand, ESTIMANDS))
     for name, word, known in pairs:
         if word not in known:
             yield Fault(f"{name} '{word}'", f"no such {name} in the fit", close(word, known))
+    yield from unfitted(made.endpoint, settings)
+
+
+def unfitted(endpoint: str, settings: Settings) -> Iterator[Fault]:
+    """The fault of asking for IGA 0/1 of a fit without: the EASI says nothing of its threshold."""
+    if endpoint == IGA and all(each.endpoint != IGA for each in settings.endpoints):
+        found = "no IGA 0/1 is fitted: where it begins is the prior's guess alone"
+        remedy = "Ask for a fall in EASI, or add it to [[endpoints]] of fit.toml"
+        yield Fault(f"endpoint '{endpoint}'", found, remedy)
 
 
 def _times(made: DecisionAsked, asked: Predictions) -> Iterator[Fault]:

@@ -32,7 +32,8 @@ def told(table: pd.DataFrame) -> list[tuple[str, list[dict[str, Any]], list[str]
         row = some.iloc[0]
         heading = (
             f"{drug}, {induction}: {row['endpoint']} responders re-randomised, compared at week "
-            f"{row['week']:g} with {row['reference']} (NRI), a trial not yet seen; not inferior by "
+            f"{row['week']:g} with {row['reference']} ({row['estimand']}), a trial not yet seen; "
+            f"not inferior by "
             f"{100 * row['margin']:.3g} points, one-sided {row['one_sided_level']:g}, {row['test']}"
         )
         rows = [_row(each) for each in records(some)]

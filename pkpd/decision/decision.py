@@ -12,7 +12,7 @@ from pkpd.decision.told import sentences
 
 @dataclass(frozen=True)
 class Decision(Answer):
-    """The rows of decide.csv, and what they rest on."""
+    """The rows of decisions.csv, and what they rest on."""
 
     asked: DecisionAsked
 

@@ -12,25 +12,19 @@ from jaxtyping import Array, Float
 
 from pkpd.arm_level.problem import Likelihood
 from pkpd.decision.forked import followed, fork
-from pkpd.decision.shares import shares
+from pkpd.decision.shares import responding, shares
+from pkpd.prediction.estimands import Outcome
 from pkpd.prediction.plan import Plan
 from pkpd.prediction.simulated import Draws
 
 THREADS = 2
 """Draws solved side by side: each solve keeps one core busy."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What is followed: responders of an endpoint, under an estimand."""
-
-    endpoint: str
-    estimand: str
+Asked = Mapping[Outcome, Float[np.ndarray, "groups patients"]]
 
 
 @dataclass(frozen=True)
 class Kept:
-    """By draw: the share of the selected who respond, and the share who are selected.
+    """By draw, of one outcome: the share of the selected who respond, and the share selected.
 
     `share` is of shape (draws, groups, regimens, visits), `selected` (draws, groups).
     """
@@ -43,20 +37,25 @@ def kept_by_draw(
     likelihood: Likelihood,
     plan: Plan,
     draws: Draws,
-    groups: Float[np.ndarray, "groups patients"],
-    outcome: Outcome,
-) -> Kept:
-    """Follow a plan's patients under every draw, in the order of the draws."""
-    one = program(likelihood, plan, groups, outcome)
+    asked: Asked,
+) -> dict[Outcome, Kept]:
+    """Follow a plan's patients under every draw, in the order of the draws.
+
+    `asked` has, for each outcome, what the patients of each of its groups weigh.
+    """
+    one = program(likelihood, plan, asked)
     count = len(next(iter(draws.values())))
     names = likelihood.space.names
 
-    def found(k: int) -> tuple[np.ndarray, np.ndarray]:
-        share, selected = one({name: np.asarray(draws[name][k]) for name in names})
-        return np.asarray(share), np.asarray(selected)
+    def found(k: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        told = one({name: np.asarray(draws[name][k]) for name in names})
+        return [(np.asarray(share), np.asarray(selected)) for share, selected in told]
 
-    results = list(_in_turn(found, count))
-    return Kept(np.stack([share for share, _ in results]), np.stack([s for _, s in results]))
+    results = zip(*_in_turn(found, count), strict=True)
+    return {
+        outcome: Kept(*(np.stack(parts) for parts in zip(*each, strict=True)))
+        for outcome, each in zip(asked, results, strict=True)
+    }
 
 
 def _in_turn(found: Callable, count: int) -> Iterator:
@@ -67,24 +66,27 @@ def _in_turn(found: Callable, count: int) -> Iterator:
 
 
 def program(
-    likelihood: Likelihood, plan: Plan, groups: np.ndarray, outcome: Outcome
-) -> Callable[[Mapping], tuple[Array, Array]]:
-    """Compiled: one draw's values -> shares and share selected, as `shares` gives them."""
+    likelihood: Likelihood, plan: Plan, asked: Asked
+) -> Callable[[Mapping], list[tuple[Array, Array]]]:
+    """Compiled: one draw's values -> an outcome's shares and share selected, as `shares` has them.
+
+    Patients are solved once for all outcomes.
+    """
     cut, trial = fork(plan), int(plan.lanes.trial[0])
-    staying = outcome.estimand != "hypothetical"
+    staying = any(outcome.estimand != "hypothetical" for outcome in asked)
+    endpoints = dict.fromkeys(outcome.endpoint for outcome in asked)
 
     @jax.jit
-    def one(values: Mapping[str, Array], levels: tuple[Array, Array]) -> tuple[Array, Array]:
+    def one(values: Mapping[str, Array], levels: tuple[Array, Array]) -> list[tuple[Array, Array]]:
         seen = followed(likelihood.disease, values, cut.holding(levels), staying=staying)
-        return shares(
-            values,
-            seen,
-            plan.weeks,
-            groups,
-            endpoint=outcome.endpoint,
-            estimand=outcome.estimand,
-            trial=trial,
-        )
+        both = {
+            each: responding(values, seen, plan.weeks, endpoint=each, trial=trial)
+            for each in endpoints
+        }
+        return [
+            shares(values["missed"], seen.stay, both[outcome.endpoint], groups, outcome.estimand)
+            for outcome, groups in asked.items()
+        ]
 
     levels = cut.levels
     return lambda values: one(values, levels)

@@ -25,6 +25,11 @@ class Groups:
     names: tuple[str, ...]
     member: Float[np.ndarray, "groups patients"]
 
+    @property
+    def everybody(self) -> Groups:
+        """The first group alone: all patients."""
+        return Groups(self.names[:1], self.member[:1])
+
 
 def groups(weight: np.ndarray, easi: np.ndarray, cuts: Cuts) -> Groups:
     """All patients, then two halves by weight, then two by baseline EASI."""

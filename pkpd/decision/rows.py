@@ -1,4 +1,4 @@
-"""The table decide.csv: a row for each quantity of each regimen, subgroup, week and model."""
+"""The table decisions.csv: a row for each quantity of each regimen, subgroup, week and model."""
 
 from __future__ import annotations
 

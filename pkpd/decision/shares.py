@@ -5,9 +5,20 @@ and r their correlation (`variation.fluctuation`), a virtual patient responds at
 probability Phi2(a, b; r); s and t are the probabilities of still being in the trial, m the share
 of visits missed. Sums run over virtual patients:
 
-    hypothetical  sum s Phi2 / sum s Phi(a)                 (had nobody left or missed a visit)
-    NRI           (1 - m) sum t Phi2 / sum s Phi(a)         (who is not there counts as a failure)
-    observed      sum t Phi2 / sum t Phi(a)                 (among those who came)
+    hypothetical        sum s Phi2 / sum s Phi(a)             (had nobody left or missed a visit)
+    NRI                 (1 - m) sum t Phi2 / sum s Phi(a)     (who is not there: a failure)
+    observed            sum t Phi2 / sum t Phi(a)             (among those who came)
+    while-on-treatment  sum A / sum s Phi(a)                  (as the last visit they came to was)
+
+A is the probability of having responded at selection and at the last visit come to up to then. With
+c = Phi2 at each visit k (Phi(a) at selection), and B the same had nobody left,
+
+    B_0 = c_0      B_k = m B_(k-1) + (1 - m) c_k
+    A_0 = s c_0    A_k = A_(k-1) + (1 - m) t_k (c_k - B_(k-1))
+
+since who comes to visit k (in the trial with probability t_k, whatever the visits showed) shows c_k
+there in place of what they showed before. It depends on which visits there are, the others on none
+but selection and the visit itself.
 
 `prediction.kept` draws the same patients one by one; here nothing is left to luck, so a share is
 as exact as the virtual patients are many.
@@ -18,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -25,10 +37,10 @@ from jaxtyping import Array, Float
 from pkpd.arm_level import endpoints
 from pkpd.arm_level.endpoints import Visit
 from pkpd.arm_level.trajectories import effect
+from pkpd.prediction.estimands import ON_TREATMENT
+from pkpd.responses import IGA
 from pkpd.variation import fluctuation
 from pkpd.variation.normal import below, both_below_along
-
-IGA = "IGA01"
 
 
 @dataclass(frozen=True)
@@ -45,34 +57,41 @@ class Followed:
 
 
 def shares(
-    values: Mapping[str, Array],
-    followed: Followed,
-    weeks: Float[np.ndarray, " visits"],
+    missed: Array,
+    stay: Float[Array, "visits regimens patients"],
+    responding: tuple[Float[Array, " patients"], Float[Array, "later regimens patients"]],
     groups: Float[np.ndarray, "groups patients"],
-    *,
-    endpoint: str,
     estimand: str,
-    trial: int,
 ) -> tuple[Float[Array, "groups regimens visits"], Float[Array, " groups"]]:
     """Share of the selected who respond at each visit, and the share selected, by group.
 
-    `groups` weighs the patients of each group. Selected are those who respond at the first visit,
-    in the trial and there, as the first regimen has it. `trial` is whose IGA threshold holds.
+    `stay` is as in `Followed`, `responding` what the function of that name gives, `groups` weighs
+    the patients of each group. Selected are those who respond at the first visit, in the trial and
+    there, as the first regimen has it.
     """
-    first, both = responding(values, followed, weeks, endpoint=endpoint, trial=trial)
-    begun, stay = followed.stay[0, 0], followed.stay[1:]
-    weigh, coming = jnp.asarray(groups), 1 - values["missed"]
+    first, both = responding
+    weigh, begun = jnp.asarray(groups), stay[0, 0]
     chosen = weigh @ (begun * first)
-    if estimand == "hypothetical":
-        there, among = begun * both, chosen[:, None, None]
-    elif estimand == "NRI":
-        there, among = coming * stay * both, chosen[:, None, None]
-    else:
-        there = stay * both
-        among = jnp.einsum("gn,trn->grt", weigh, stay * first)
+    there, among = counted(missed, stay, first, both, estimand), chosen[:, None, None]
+    if estimand == "observed":
+        among = jnp.einsum("gn,trn->grt", weigh, (1 - missed) * stay[1:] * first)
     later = jnp.einsum("gn,trn->grt", weigh, there) / among
     whole = jnp.concatenate([jnp.ones_like(later[..., :1]), later], axis=-1)
-    return whole, coming * chosen / weigh.sum(axis=-1)
+    return whole, (1 - missed) * chosen / weigh.sum(axis=-1)
+
+
+def counted(
+    missed: Array, stay: Array, first: Array, both: Array, estimand: str
+) -> Float[Array, "later regimens patients"]:
+    """By patient, P(selected, and counted as responding at each later visit) under an estimand."""
+    begun = stay[0, 0]
+    if estimand == "hypothetical":
+        return begun * both
+    if estimand != ON_TREATMENT:
+        return (1 - missed) * stay[1:] * both
+    start = jnp.broadcast_to(first, both.shape[1:])
+    before = jax.lax.scan(lambda b, c: (missed * b + (1 - missed) * c, b), start, both)[1]
+    return begun * first + jnp.cumsum((1 - missed) * stay[1:] * (both - before), axis=0)
 
 
 def responding(
@@ -83,7 +102,10 @@ def responding(
     endpoint: str,
     trial: int,
 ) -> tuple[Float[Array, " patients"], Float[Array, "later regimens patients"]]:
-    """P(responds at selection), and P(at selection and at each later visit), by patient."""
+    """P(responds at selection), and P(at selection and at each later visit), by patient.
+
+    `trial` is whose IGA threshold holds.
+    """
     noise = fluctuation.spread(values, weeks)[:, None, None]
     alike = fluctuation.alike(values, weeks)[0][:, None, None]
     clear = values["iga_easi"] * jnp.exp(effect(values, "iga_easi")[trial])

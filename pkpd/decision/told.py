@@ -28,6 +28,7 @@ class Told:
 
 def told(table: pd.DataFrame) -> list[Told]:
     """Every question at the week that verdicts are given for, or the last one."""
+    table = asked_about(table)
     weeks = sorted(table["week"].unique())
     week = WEEK if WEEK in weeks else weeks[-1]
     found = []
@@ -41,6 +42,12 @@ def told(table: pd.DataFrame) -> list[Told]:
         )
         found.append(Told(heading, regimen_rows(some), list(_sentences(some))))
     return found
+
+
+def asked_about(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the outcome asked about, which comes first; the others stand there in brief."""
+    main = table[["endpoint", "estimand"]].eq(table[["endpoint", "estimand"]].iloc[0])
+    return table[main.all(axis=1)]
 
 
 def sentences(table: pd.DataFrame) -> list[str]:

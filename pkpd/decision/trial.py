@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Float
 
 from pkpd.decision.answering import Contender
-from pkpd.decision.drawn import Outcome, kept_by_draw
+from pkpd.decision.drawn import kept_by_draw
 from pkpd.decision.sizing import Planned, Size, assurance, size_for
 from pkpd.decision.sources import STACKED
 from pkpd.decision.trial_asked import TrialAsked
+from pkpd.prediction.estimands import Outcome
 from pkpd.prediction.plan import Plan, plan
 from pkpd.prediction.seen import flag, seen
 from pkpd.prediction.simulated import random_of, with_new_trial
@@ -25,7 +26,6 @@ COLUMNS = (
     "n_greatest", "enrolled", "enrolled_lower", "enrolled_upper", "level", "kind", "flag",
     "status",
 )  # fmt: skip
-ESTIMAND = "NRI"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def trial_rows(
         "drug": question.drug,
         "induction": question.induction,
         "endpoint": asked.endpoint,
-        "estimand": ESTIMAND,
+        "estimand": asked.estimand,
         "week": asked.week,
         "reference": asked.arms[0],
         "margin": asked.margin,
@@ -91,8 +91,8 @@ def _followed(
     found = {}
     for each in contenders:
         draws = with_new_trial(each.likelihood, each.draws, asked.seed)
-        outcome = Outcome(asked.endpoint, ESTIMAND)
-        kept = kept_by_draw(each.likelihood, made, draws, everybody, outcome)
+        outcome = Outcome(asked.endpoint, asked.estimand)
+        kept = kept_by_draw(each.likelihood, made, draws, {outcome: everybody})[outcome]
         found[each.name] = Followed(kept.share[:, 0, places, -1], kept.selected[:, 0])
     return made, found
 

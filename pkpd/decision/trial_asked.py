@@ -8,18 +8,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from pkpd.decision.asked import unfitted
 from pkpd.decision.power import Design
 from pkpd.decision.score_test import MIETTINEN, TESTS
 from pkpd.decision.sizing import MOST
 from pkpd.errors import DataError, Fault
 from pkpd.prediction.checks import close
-from pkpd.prediction.patients import RESPONSES
+from pkpd.prediction.estimands import NRI, ON_TREATMENT
 from pkpd.prediction.plan import STOP
+from pkpd.responses import RESPONSES
 from pkpd.settings import Predictions, Question, Settings
 
 DRAWS, WEEK = 1000, 72.0
 ARM = re.compile(r"Q(\d+(?:\.\d+)?)W", re.IGNORECASE)
 SHARES = ("margin", "one_sided_level", "wanted", "level")
+ANALYSED = (NRI, ON_TREATMENT)
+"""Estimands under which each patient randomised is a success or a failure, and seen to be."""
+NOT_ANALYSED = {
+    "hypothetical": "what those who leave would have shown is never seen: no trial can count it",
+    "observed": "those who come are not all who were randomised, and how many come is chance: "
+    "the test compares arms as randomised",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class TrialAsked:
 
     `arms` are `Q8W` and so on, or `stop`; the first is the reference. `sizes` are patients an arm,
     one answer each; with `wanted` the size is searched that reaches this assurance. Responders at
-    `week` are compared, who left counting as failures (NRI). `level` is that of intervals.
+    `week` are compared under `estimand`, one of `ANALYSED`. `level` is that of intervals.
     """
 
     arms: tuple[str, ...]
@@ -39,6 +48,7 @@ class TrialAsked:
     test: str
     week: float
     endpoint: str
+    estimand: str
     drugs: tuple[str, ...]
     level: float
     draws: int = DRAWS
@@ -60,11 +70,16 @@ class TrialAsked:
         return tuple(q for q in asked.questions if q.drug in self.drugs)
 
     def predictions(self, asked: Predictions) -> Predictions:
-        """The settings under which the arms are followed: to one visit, where they are compared."""
+        """The settings under which the arms are followed: to the visit where they are compared.
+
+        The fit's visits before it count while on treatment; under NRI they do not matter.
+        """
         finite = tuple(sorted(each for each in self.intervals if math.isfinite(each)))
+        before = asked.weeks if self.estimand == ON_TREATMENT else ()
+        between = {week for week in before if asked.selection_week < week < self.week}
         return asked.model_copy(
             update={
-                "weeks": (asked.selection_week, self.week),
+                "weeks": (asked.selection_week, *sorted(between), self.week),
                 "intervals": finite,
                 "patients": self.patients,
                 "seed": self.seed,
@@ -97,7 +112,12 @@ def trial_asked(settings: Settings, options: Mapping[str, Any]) -> TrialAsked:
         if name not in known
     ]
     made = replace(_base(asked), **{k: v for k, v in told.items() if k in known})
-    faults += [*_arms(made), *_numbers(made, asked), *_words(made, asked)]
+    faults += [
+        *_arms(made),
+        *_numbers(made, asked),
+        *_words(made, asked),
+        *unfitted(made.endpoint, settings),
+    ]
     if faults:
         raise DataError(faults)
     return made
@@ -113,6 +133,7 @@ def _base(asked: Predictions) -> TrialAsked:
         test=MIETTINEN,
         week=WEEK if asked.selection_week < WEEK else max(asked.weeks),
         endpoint=asked.endpoints[0],
+        estimand=NRI,
         drugs=tuple(dict.fromkeys(question.drug for question in asked.questions)),
         level=asked.level,
         patients=asked.patients,
@@ -159,6 +180,11 @@ def _words(made: TrialAsked, asked: Predictions) -> Iterator[Fault]:
         yield Fault("predictions.questions", "none in fit.toml", "Add [[predictions.questions]]")
     pairs = [("drug", drug, drugs) for drug in made.drugs]
     pairs += [("endpoint", made.endpoint, RESPONSES), ("test", made.test, TESTS)]
+    if made.estimand in NOT_ANALYSED:
+        found = NOT_ANALYSED[made.estimand]
+        yield Fault(f"estimand '{made.estimand}'", found, f"Ask for {' or '.join(ANALYSED)}")
+    else:
+        pairs.append(("estimand", made.estimand, ANALYSED))
     for name, word, known in pairs:
         if word not in known:
             yield Fault(f"{name} '{word}'", f"no such {name} here", close(word, known))

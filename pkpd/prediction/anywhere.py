@@ -12,14 +12,16 @@ from pkpd.arm_level.problem import Likelihood
 from pkpd.errors import DataError, Fault, ModelError
 from pkpd.prediction.asked import Asked
 from pkpd.prediction.checks import close
+from pkpd.prediction.estimands import ESTIMANDS, NRI, ON_TREATMENT, averaged
 from pkpd.prediction.followed import arms_for
-from pkpd.prediction.kept import COPIES, ESTIMANDS
-from pkpd.prediction.patients import RESPONSES, Luck, Shown, luck, shown, wandering
+from pkpd.prediction.kept import COPIES
+from pkpd.prediction.patients import Luck, Shown, luck, shown, wandering
 from pkpd.prediction.retreatment import AFTER_RETREATMENT, after_retreatment, doses_by
 from pkpd.prediction.simulated import Draws, futures, lanes_for, with_new_trial
 from pkpd.prediction.summarise import interval, rows, table
 from pkpd.regimen import Regimen
 from pkpd.regimen import regimen as read
+from pkpd.responses import RESPONSES
 
 LUCKS_DECIDED = 2
 """Lucks of a virtual patient whose doses follow it, each draw its own: every one is solved."""
@@ -28,6 +30,8 @@ STATISTICS = {
     **dict.fromkeys(RESPONSES, "proportion"), "EASI_PCHG": "mean_change", "CONC": "concentration",
     "DOSES": "mean_count", **dict.fromkeys(AFTER_RETREATMENT, "proportion"),
 }  # fmt: skip
+
+NEVER_UNDONE = ("DOSES", *AFTER_RETREATMENT)
 
 
 def predict(
@@ -40,6 +44,7 @@ def predict(
     trial (placebo: the trial with a placebo arm), its population. With `asked.new_trial` = n,
     layer "new_trial": a trial not yet seen, with effects of its own and n patients sampled. Doses
     that go by weight go by each virtual patient's; rules are decided at each patient's visits.
+    While on treatment, visits are every 4 weeks, or as often as the regimen says, and those asked.
 
     Raises
     ------
@@ -55,7 +60,9 @@ def predict(
     when = np.unique(np.asarray(asked.weeks, float))
     random, given = np.random.default_rng(seed), read(asked.regimen)
     answer = _decided if given.rules else _fixed
-    values = np.stack(list(answer(likelihood, draws, asked, given, when, random)))
+    visits = _visits(given, when) if asked.estimand == ON_TREATMENT else when
+    values = np.stack(list(answer(likelihood, draws, asked, given, visits, random)))
+    values = values[:, np.searchsorted(visits, when)]
     first = {
         "drug": asked.drug,
         "induction": "",
@@ -68,6 +75,11 @@ def predict(
         "layer": "uncertainty" if asked.new_trial is None else "new_trial",
     }
     return table(rows(first, (str(given),), when, interval(values[:, None], level), last))
+
+
+def _visits(given: Regimen, when: np.ndarray) -> np.ndarray:
+    """The weeks asked about, and the visits up to the last of them, week 0 the first."""
+    return np.union1d(when, given.seen * np.arange(np.floor(when[-1] / given.seen) + 1))
 
 
 def _decided(
@@ -164,11 +176,7 @@ def _statistic(
     """One draw's answer at every week."""
     plain = {"EASI_PCHG": 100 * (visit.seen - 1), "CONC": level, "DOSES": doses}
     value = plain[endpoint] if endpoint in plain else visit.response[endpoint]
-    if estimand == "hypothetical":
-        return value.mean(axis=-1)
-    there = visit.present.sum(axis=-1)
-    size = level.shape[-1] if estimand == "NRI" else np.where(there > 0, there, np.nan)
-    return (value * visit.present).sum(axis=-1) / size
+    return averaged(value, visit.present, estimand)
 
 
 def _words(likelihood: Likelihood, asked: Asked) -> list[Fault]:
@@ -182,14 +190,14 @@ def _words(likelihood: Likelihood, asked: Asked) -> list[Fault]:
         for name, word, known in words
         if word not in known
     ]
-    if asked.estimand == "NRI" and STATISTICS.get(asked.endpoint, "proportion") != "proportion":
-        faults.append(
-            Fault(
-                "estimand 'NRI'",
-                f"{asked.endpoint} has no failure to impute",
-                "Ask for observed or hypothetical",
-            )
-        )
+    said = ""
+    if asked.estimand == NRI and STATISTICS.get(asked.endpoint, "proportion") != "proportion":
+        said = f"{asked.endpoint} has no failure to impute"
+    elif asked.estimand == ON_TREATMENT and asked.endpoint in NEVER_UNDONE:
+        said = f"{asked.endpoint} counts what has happened so far: it has no last visit to show it"
+    if said:
+        remedy = "Ask for observed or hypothetical"
+        faults.append(Fault(f"estimand '{asked.estimand}'", said, remedy))
     return faults
 
 

@@ -1,12 +1,8 @@
 """Responders re-randomised and followed: what each draw says, kept apart by draw.
 
 Responders are those of the endpoint asked about at the selection visit, in the trial and at the
-visit. Every regimen has the same patients with the same luck, in every draw. With R(t) responding
-and P(t) present at visit t, over the selected:
-
-    NRI          sum R(t) P(t) / number selected
-    observed     sum R(t) P(t) / sum P(t)
-    hypothetical sum R(t) / number selected     (had nobody left or missed a visit)
+visit. Every regimen has the same patients with the same luck, in every draw. What counts for those
+who leave after selection is told in `prediction.estimands`.
 """
 
 from __future__ import annotations
@@ -17,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pkpd.arm_level.problem import Likelihood
+from pkpd.prediction.estimands import ESTIMANDS, NRI, averaged
 from pkpd.prediction.patients import Luck, Shown, luck, shown, wandering
 from pkpd.prediction.plan import Plan
 from pkpd.prediction.simulated import Draws, Future, futures
@@ -24,7 +21,6 @@ from pkpd.settings import Predictions
 
 COPIES = 8
 """Lucks of each virtual patient, so that a share is not at the mercy of one."""
-ESTIMANDS = ("observed", "NRI", "hypothetical")
 Kept = dict[tuple[str, str, str], Float[np.ndarray, "draws regimens visits"]]
 
 
@@ -32,8 +28,9 @@ def kept(likelihood: Likelihood, plan: Plan, draws: Draws) -> Kept:
     """By (endpoint, estimand, statistic), for every draw, regimen and visit.
 
     Statistics are `proportion`; for EASI_PCHG `mean_change`, `lower`, `upper` (between patients,
-    in per cent); for CONC `concentration_trough`; `median_weeks_to_loss` and
-    `restricted_mean_weeks_to_loss` have one visit only.
+    in per cent); for CONC `concentration_trough`. `median_weeks_to_loss` (infinite where more than
+    half still respond at the last visit) and `restricted_mean_weeks_to_loss` count from selection
+    to the first visit without response, had nobody left, and stand at the last visit alone.
     """
     asked = likelihood.settings.predictions
     weeks = np.union1d(plan.weeks, plan.trough)
@@ -87,18 +84,13 @@ def _responding(
     endpoint: str, visit: Shown, chosen: np.ndarray, plan: Plan
 ) -> dict[tuple[str, str, str], np.ndarray]:
     response, present = visit.response[endpoint][..., chosen], visit.present[..., chosen]
-    size = max(int(chosen.sum()), 1) if chosen.any() else np.nan
-    both, there = (response & present).sum(axis=-1), present.sum(axis=-1)
-    share = {
-        "observed": both / np.where(there > 0, there, np.nan),
-        "NRI": both / size,
-        "hypothetical": response.sum(axis=-1) / size,
+    found = {
+        (endpoint, name, "proportion"): averaged(response, present, name) for name in ESTIMANDS
     }
-    found = {(endpoint, name, "proportion"): value for name, value in share.items()}
     to_loss = weeks_to_loss(response, plan.weeks)
     longest = plan.weeks[-1] - plan.selection
     middle = np.median(to_loss, axis=-1) if chosen.any() else np.full(len(to_loss), np.nan)
-    mean = np.minimum(to_loss, longest).sum(axis=-1) / size
+    mean = np.minimum(to_loss, longest).sum(axis=-1) / (chosen.sum() or np.nan)
     found[endpoint, "hypothetical", "median_weeks_to_loss"] = middle[:, None]
     found[endpoint, "hypothetical", "restricted_mean_weeks_to_loss"] = mean[:, None]
     return found
@@ -118,27 +110,14 @@ def _changes(
 ) -> dict[tuple[str, str, str], np.ndarray]:
     """Mean % change as seen, and the spread of patients' own % change without visits' noise."""
     change, present = 100 * (visit.seen[..., chosen] - 1), visit.present[..., chosen]
-    if not chosen.any():
-        empty = np.full(ratio.shape[:2], np.nan)
-        names = (
-            ("observed", "mean_change"),
-            ("hypothetical", "mean_change"),
-            ("hypothetical", "lower"),
-            ("hypothetical", "upper"),
-            ("hypothetical", "middle"),
-        )
-        return {("EASI_PCHG", *name): empty for name in names}
-    there = present.sum(axis=-1)
-    tail = (1 - level) / 2
-    own = 100 * (ratio[..., chosen] - 1)
-    low, high = np.quantile(own, (tail, 1 - tail), axis=-1)
-    return {
-        ("EASI_PCHG", "observed", "mean_change"): np.where(present, change, 0).sum(axis=-1)
-        / np.where(there > 0, there, np.nan),
-        ("EASI_PCHG", "hypothetical", "mean_change"): change.mean(axis=-1),
-        ("EASI_PCHG", "hypothetical", "lower"): low,
-        ("EASI_PCHG", "hypothetical", "upper"): high,
-        ("EASI_PCHG", "hypothetical", "middle"): own.mean(axis=-1),
+    own, tail = 100 * (ratio[..., chosen] - 1), (1 - level) / 2
+    ends = np.full((3, *ratio.shape[:2]), np.nan)
+    if chosen.any():
+        ends = np.stack([*np.quantile(own, (tail, 1 - tail), axis=-1), own.mean(axis=-1)])
+    means = {name: averaged(change, present, name) for name in ESTIMANDS if name != NRI}
+    return {("EASI_PCHG", name, "mean_change"): value for name, value in means.items()} | {
+        ("EASI_PCHG", "hypothetical", name): value
+        for name, value in zip(("lower", "upper", "middle"), ends, strict=True)
     }
 
 

@@ -1,4 +1,4 @@
-"""How well efficacy is kept: every question of the settings, as predictions and decisions.
+"""How well efficacy is kept: every question of the settings, as predictions.
 
 Layers are kept apart: "uncertainty" is the interval over draws of a number of the population;
 "variability" the interval over patients (of their own % change in EASI, visits' noise aside),
@@ -8,7 +8,6 @@ each end averaged over draws.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,28 +15,20 @@ import pandas as pd
 from pkpd.arm_level.problem import Likelihood
 from pkpd.errors import DataError, Fault
 from pkpd.prediction.checks import close
-from pkpd.prediction.decisions import DECISIONS, decisions
 from pkpd.prediction.kept import Kept, kept
-from pkpd.prediction.patients import RESPONSES
 from pkpd.prediction.plan import Plan, plan
 from pkpd.prediction.simulated import Draws
 from pkpd.prediction.summarise import interval, rows, table
+from pkpd.responses import RESPONSES
 from pkpd.settings import Predictions, Question
 
+TIMES = ("median_weeks_to_loss", "restricted_mean_weeks_to_loss")
 THREADS = 2
 """Questions answered side by side: one waits for its solve while another counts responders."""
 
 
-@dataclass(frozen=True)
-class Maintenance:
-    """The tables predictions.csv and decisions.csv of the contract."""
-
-    predictions: pd.DataFrame
-    decisions: pd.DataFrame
-
-
-def maintenance(likelihood: Likelihood, draws: Draws, prior: Draws | None = None) -> Maintenance:
-    """Answer every question; `prior` draws, if given, fill the prior's own answer.
+def maintenance(likelihood: Likelihood, draws: Draws) -> pd.DataFrame:
+    """The table predictions.csv of the contract: every question answered.
 
     Raises
     ------
@@ -46,49 +37,32 @@ def maintenance(likelihood: Likelihood, draws: Draws, prior: Draws | None = None
     """
     _check(likelihood)
     asked = likelihood.settings.predictions
-    before = {} if prior is None else prior
 
-    def answer(question: Question) -> tuple[list[dict], list[dict]]:
+    def answer(question: Question) -> list[dict]:
         made = plan(likelihood, question)
-        found, known = _both(likelihood, made, draws, before)
-        return predictions(made, found, asked), decisions(likelihood, made, found, known)
+        return predictions(made, kept(likelihood, made, draws), asked)
 
     with ThreadPoolExecutor(THREADS) as pool:  # each question has its own random numbers
-        answers = list(pool.map(answer, asked.questions))
-    said = [row for each, _ in answers for row in each]
-    decided = [row for _, each in answers for row in each]
-    return Maintenance(table(said), pd.DataFrame(decided, columns=list(DECISIONS)))
-
-
-def _both(
-    likelihood: Likelihood, made: Plan, draws: Draws, prior: Draws
-) -> tuple[Kept, Kept | None]:
-    """What draws and prior draws say, from one compiled solve; None without prior draws."""
-    if not prior:
-        return kept(likelihood, made, draws), None
-    count = len(next(iter(draws.values())))
-    joined = {name: np.concatenate([draws[name], prior[name]]) for name in likelihood.space.names}
-    found = kept(likelihood, made, joined)
-    return (
-        {key: value[:count] for key, value in found.items()},
-        {key: value[count:] for key, value in found.items()},
-    )
+        return table([row for each in pool.map(answer, asked.questions) for row in each])
 
 
 def predictions(made: Plan, found: Kept, asked: Predictions) -> list[dict]:
-    """Rows of predictions.csv for one question."""
+    """Rows of predictions.csv for one question; times to loss are as seen up to the last visit."""
     result = []
     for (endpoint, estimand, statistic), values in found.items():
+        weeks = made.weeks
         if statistic == "proportion":
             some = against_reference(values)
         elif statistic in ("mean_change", "concentration_trough"):
             some = {statistic: values}
+        elif statistic in TIMES:
+            some, weeks = {statistic: values}, made.weeks[-1:]
         else:
             continue
         for name, each in some.items():
             first = {**_question(made), "endpoint": endpoint, "estimand": estimand}
             last = {"statistic": name, "level": asked.level, "layer": "uncertainty"}
-            result += rows(first, made.labels, made.weeks, interval(each, asked.level), last)
+            result += rows(first, made.labels, weeks, interval(each, asked.level), last)
     return result + _between_patients(made, found, asked)
 
 

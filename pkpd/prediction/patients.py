@@ -14,9 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from pkpd.variation.observation import EASI_THRESHOLDS
-
-RESPONSES = (*EASI_THRESHOLDS, "IGA01")
+from pkpd.responses import EASI_THRESHOLDS, IGA
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ def shown(
     log_seen = np.log(ratio) + drift
     response = {name: log_seen <= np.log(at) for name, at in EASI_THRESHOLDS.items()}
     score = log_seen + np.log(easi)[..., None, :] + wide(values, "iga_sd") * chance.iga
-    response["IGA01"] = score <= np.log(clear_below(values, trial))
+    response[IGA] = score <= np.log(clear_below(values, trial))
     staying = chance.leaving[..., None, :] < stay
     present = staying & (chance.coming >= wide(values, "missed"))
     return Shown(np.exp(log_seen), response, staying, present)
@@ -124,5 +122,5 @@ def entering(values: Mapping[str, np.ndarray], visit: Shown, at: int, chance: Lu
     """Who is re-randomised at visit `at`: EASI-75 or IGA 0/1 and, by leakage, EASI-50 alone."""
     some = {name: response[..., at, :] for name, response in visit.response.items()}
     leaks = chance.leaking < wide(values, "leakage")[..., 0]
-    responder = some["EASI75"] | some["IGA01"] | (leaks & some["EASI50"])
+    responder = some["EASI75"] | some[IGA] | (leaks & some["EASI50"])
     return visit.present[..., at, :] & responder

@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float
 
 from pkpd.prediction.followed import Arm, Followed
-from pkpd.prediction.patients import RESPONSES
 from pkpd.regimen.guided import Given
+from pkpd.responses import RESPONSES
 
 _RECAPTURED = "_RECAPTURED"
 AFTER_RETREATMENT = ("RETREATED", *(f"{name}{_RECAPTURED}" for name in RESPONSES))

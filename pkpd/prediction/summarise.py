@@ -16,22 +16,20 @@ PREDICTIONS = (
 def interval(
     values: Float[np.ndarray, "..."], level: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, lower and upper over the draws that have a value; NaN where none has."""
+    """Mean, lower and upper over the draws that have a value; NaN where none has.
+
+    Values may be infinite, as a time to what never happens: ends are then draws, not between two.
+    """
     tail = (1 - level) / 2
     flat = values.reshape(len(values), -1)
     rows = []
     for column in flat.T:
-        some = column[np.isfinite(column)]
-        ends = np.quantile(some, (tail, 1 - tail)) if some.size else (np.nan, np.nan)
+        some = column[~np.isnan(column)]
+        method = "linear" if np.isfinite(some).all() else "inverted_cdf"
+        ends = np.quantile(some, (tail, 1 - tail), method=method) if some.size else (np.nan,) * 2
         rows.append((some.mean() if some.size else np.nan, *ends))
     mean, lower, upper = np.array(rows).T.reshape(3, *values.shape[1:])
     return mean, lower, upper
-
-
-def chance(holds: np.ndarray, defined: np.ndarray) -> np.ndarray:
-    """Share of the draws for which something holds, among those in which it is defined."""
-    count = defined.sum(axis=0)
-    return (holds & defined).sum(axis=0) / np.where(count > 0, count, np.nan)
 
 
 def rows(

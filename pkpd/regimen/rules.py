@@ -14,11 +14,10 @@ from pkpd.errors import ModelError
 from pkpd.regimen.amounts import amount_faults
 from pkpd.regimen.clauses import Clause, Every, interval_faults, last_week
 from pkpd.regimen.numbers import of_weeks, told
+from pkpd.responses import RESPONSES
 
 VISITS = 4.0
 """Weeks between visits where a regimen does not say."""
-RESPONSES = {"EASI50": "EASI-50", "EASI75": "EASI-75", "EASI90": "EASI-90", "IGA01": "IGA 0/1"}
-"""Responses that rules know, and how each is written."""
 Act = Literal["extend", "shorten", "stop", "re-treat"]
 _ON_KEPT = ("extend", "stop")
 _TAKES = {

@@ -13,7 +13,7 @@ from pkpd.reporting.figures_kept import kept_figure
 from pkpd.reporting.folder import FitFolder
 from pkpd.reporting.table import Table
 from pkpd.reporting.tables import by_question
-from pkpd.reporting.tables_kept import kept_table, longest_sentences
+from pkpd.reporting.tables_kept import kept_table, longest_sentences, own_answers
 from pkpd.reporting.words import (
     ENDPOINT,
     ESTIMANDS,
@@ -59,10 +59,9 @@ def headline(predictions: pd.DataFrame) -> pd.DataFrame:
 def answers(fit: FitFolder, main: pd.DataFrame, estimand: str) -> list[Estimand]:
     """Give back the answer under one estimand; nothing when it was not predicted."""
     rows = main[main["estimand"] == estimand]
-    asked = fit.decisions[
-        (fit.decisions["endpoint"].map(endpoint_key) == ENDPOINT)
-        & (fit.decisions["estimand"] == estimand)
-    ]
+    known = own_answers(fit.decisions)
+    ours = (known["endpoint"].map(endpoint_key) == ENDPOINT) & (known["estimand"] == estimand)
+    asked = known[ours]
     blocks = []
     for number, ((drug, induction), some) in enumerate(
         rows.groupby(["drug", "induction"], sort=False)

@@ -23,7 +23,7 @@ from pkpd.reporting.tables import (
     text,
     week_words,
 )
-from pkpd.reporting.tables_kept import WEEKS, across_table, other_decisions
+from pkpd.reporting.tables_kept import WEEKS, across_table, longest_table
 from pkpd.reporting.words import (
     ENDPOINT,
     ESTIMANDS,
@@ -53,8 +53,8 @@ def contents(fit: FitFolder) -> dict:
         "sentence": card.get("sentence") or "",
         "estimands": [e for name in SHOWN for e in answers(fit, main, name)],
         "more": more_tables(fit),
-        "decided": decided_blocks(fit.decide),
-        "decided_words": decided_words(fit.decide, card),
+        "decided": decided_blocks(fit.decisions),
+        "decided_words": decided_words(fit.decisions, card),
         "arms": arm_blocks(fit.ppc),
         "bands": bands(fit.ppc),
         "coverage": coverage_table(fit.ppc) if len(fit.ppc) else None,
@@ -76,14 +76,15 @@ def contents(fit: FitFolder) -> dict:
 
 
 def more_tables(fit: FitFolder) -> list[Table]:
-    """Give back the other endpoints, the other layers, exposures and other decisions."""
+    """Give back the other endpoints, the other layers, exposures, times to loss, all decisions."""
     rows = fit.predictions[fit.predictions["statistic"] == "proportion"]
     last = rows[rows["week"] == rows["week"].max()]
     tables = [
         *endpoint_tables(last),
         *layer_tables(fit.predictions),
         trough_table(fit.predictions),
-        other_decisions(fit.decisions),
+        loss_time_table(fit.predictions),
+        longest_table(fit.decisions),
     ]
     return [made for made in tables if made is not None]
 
@@ -121,3 +122,14 @@ def trough_table(predictions: pd.DataFrame) -> Table | None:
     trough = predictions[predictions["statistic"] == "concentration_trough"]
     trough = trough[trough["week"].isin(WEEKS) & trough["layer"].isin(PLAIN_LAYERS)]
     return across_table(trough, by="week", caption="Trough concentration, mg/L")
+
+
+def loss_time_table(predictions: pd.DataFrame) -> Table | None:
+    """Give back the weeks to the first visit without response, endpoints across."""
+    time = predictions[predictions["statistic"] == "restricted_mean_weeks_to_loss"]
+    last = time[time["week"] == time["week"].max()]
+    caption = (
+        f"Weeks from re-randomisation to loss of response, counted up to"
+        f" {week_words(last['week'].max())}, {SHOWN[0]}: mean"
+    )
+    return across_table(last, by="endpoint", caption=caption)

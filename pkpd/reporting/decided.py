@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from pkpd.decision.told import told
+from pkpd.decision.answer import FINAL
+from pkpd.decision.told import asked_about, told
 from pkpd.reporting.blocks import Block
 from pkpd.reporting.figures_decided import by_quantity, decided_figure
 from pkpd.reporting.table import Cell, Group, Table, table
+from pkpd.reporting.tables_kept import own_answers
 from pkpd.reporting.words import (
     endpoint_words,
     interval_words,
@@ -23,7 +25,6 @@ from pkpd.reporting.words import (
     span,
 )
 
-ALL = "all"
 COMPONENTS = ("prior", "likelihood")
 LOSSES = {
     "kept": "a patient-year with response",
@@ -44,16 +45,16 @@ def decided_words(decide: pd.DataFrame, card: Mapping[str, Any]) -> str:
         f"{endpoint_words(row['endpoint'])}, {row['estimand']}; the luck of single patients is"
         " integrated out.",
         f"Loss: {listing(table)}." if table else "",
-        "" if row["status"] == "final" else f"These answers are {row['status']}.",
+        "" if row["status"] in (FINAL, "") else f"These answers are {row['status']}.",
     ]
     return " ".join(part for part in said if part)
 
 
 def decided_blocks(decide: pd.DataFrame) -> list[Block]:
     """Give back one block a question; none where nothing was decided."""
-    if decide.empty:
+    own = decide if decide.empty else own_answers(asked_about(decide))
+    if own.empty:
         return []
-    own = decide[(decide["model"] == decide["model"].iloc[0]) & (decide["subgroup"] == ALL)]
     said = {each.heading: each.sentences for each in told(decide)}
     blocks = []
     for number_, ((drug, induction), rows) in enumerate(

@@ -10,8 +10,9 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from pkpd.reporting.drawing import BLUE, GREY, INK, ORANGE, canvas, svg, week_axis
 from pkpd.reporting.words import endpoint_key, endpoint_words
+from pkpd.responses import RESPONSES
 
-DRAWN = ("EASI_PCHG", "EASI50", "EASI75", "EASI90", "IGA01", "CONC")
+DRAWN = ("EASI_PCHG", *RESPONSES, "CONC")
 UNITS = {"EASI_PCHG": "% change from baseline", "CONC": "mg/L"}
 
 

@@ -24,8 +24,9 @@ COLUMNS = {
         "drug,induction,regimen,week,endpoint,estimand,statistic,mean,lower,upper,level,kind,layer"
     ),
     "decisions.csv": (
-        "drug,induction,endpoint,estimand,regimen,week,quantity,margin,probability,value,"
-        "prior_value,flag"
+        "drug,induction,subgroup,endpoint,estimand,week,regimen,quantity,margin,probability,model,"
+        "value,lower,upper,level,kind,prior_value,prior_lower,prior_upper,prior_sensitivity,"
+        "likelihood_sensitivity,scaled_least,scaled_greatest,flag,status"
     ),
     "compare.csv": (
         "model,elpd,se,elpd_diff,diff_se,pareto_k_max,weight,method,level,kind,drug,induction,week,"
@@ -34,18 +35,13 @@ COLUMNS = {
     ),
 }
 AFTER = {
-    "decide.csv": (
-        "drug,induction,subgroup,endpoint,estimand,week,regimen,quantity,margin,probability,model,"
-        "value,lower,upper,level,kind,prior_value,prior_lower,prior_upper,prior_sensitivity,"
-        "likelihood_sensitivity,scaled_least,scaled_greatest,flag,status"
-    ),
     "assurance.csv": (
         "drug,induction,endpoint,estimand,week,reference,arm,n,margin,one_sided_level,test,model,"
         "assurance,mcse,limit,wanted,n_least,n_greatest,enrolled,enrolled_lower,enrolled_upper,"
         "level,kind,flag,status"
     ),
 }
-"""Tables that `pkpd decide` and `pkpd assurance` add to a run's."""
+"""The table that `pkpd assurance` adds to a run's."""
 TEXT = {
     "parameter", "meaning", "unit", "kind", "study", "arm", "endpoint", "statistic", "estimand",
     "inside", "fitted", "drug", "induction", "regimen", "layer", "quantity", "flag", "model",
@@ -58,8 +54,7 @@ UNSTATED = {"kind", "layer"}  # the fit may leave these columns out
 class FitFolder:
     """The card and the tables; an absent one is empty and named in `absent`.
 
-    What `pkpd decide` and `pkpd validate` left for the same fit (`decide`; `scores`, `forecasts`)
-    may be empty without that.
+    What `pkpd validate` left for the same fit (`scores`, `forecasts`) may be empty without that.
     """
 
     name: str
@@ -69,7 +64,6 @@ class FitFolder:
     predictions: pd.DataFrame
     decisions: pd.DataFrame
     compare: pd.DataFrame
-    decide: pd.DataFrame
     absent: tuple[str, ...]
     scores: pd.DataFrame = field(default_factory=pd.DataFrame)
     forecasts: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -87,7 +81,6 @@ def read_folder(folder: Path) -> FitFolder:
         table, missing = read_table(folder / file, columns.split(","))
         tables[file.removesuffix(".csv")] = table
         absent += missing
-    tables["decide"], _ = read_table(folder / "decide.csv", AFTER["decide.csv"].split(","))
     name = str(card.get("name") or folder.resolve().name)
     scores, forecasts, said = read_validation(folder, card)
     return FitFolder(

@@ -7,6 +7,7 @@ import re
 
 import pandas as pd
 
+from pkpd.decision.groups import ALL
 from pkpd.reporting.table import Cell, Group, Table, table
 from pkpd.reporting.words import (
     LAYERS,
@@ -63,7 +64,7 @@ def estimate(rows: pd.DataFrame, regimen: str, statistic: str) -> Cell:
 
 def estimate_cell(row: pd.Series, *, layer: bool = True) -> Cell:
     """Give back one prediction as a cell, in its statistic's unit; `layer` names the spread."""
-    written = number if row["statistic"] in ("mean_change", "concentration_trough") else percent
+    written = percent if row["statistic"] in STATISTICS else number
     interval = span(written(row["lower"]), written(row["upper"]))
     words = interval_words(row["level"], row["kind"])
     said = f"{words}, {LAYERS.get(row['layer'], row['layer'])}" if layer else words
@@ -75,17 +76,12 @@ def loss(asked: pd.DataFrame, regimen: str, margin: float) -> Cell:
     some = asked[
         (asked["quantity"] == LOSS) & (asked["regimen"] == regimen) & (asked["margin"] == margin)
     ]
-    if some.empty:
+    if some.empty or regimen == "Q4W":
         return Cell("ref." if regimen == "Q4W" else "–")
     row = some.iloc[0]
     prior = row["prior_value"]
     said = f" (prior\N{NO-BREAK SPACE}{probability(prior)})" if math.isfinite(prior) else ""
-    return Cell(probability(answer(row)) + said)
-
-
-def answer(row: pd.Series) -> float:
-    """Give back the probability; the value where the file states the probability there."""
-    return row["probability"] if math.isfinite(row["probability"]) else row["value"]
+    return Cell(probability(row["value"]) + said)
 
 
 def flag_marks(decisions: pd.DataFrame) -> dict[str, str]:
@@ -128,37 +124,31 @@ def weeks(value: float) -> str:
     return f"every {value:.0f} weeks" if math.isfinite(value) else "none of those asked about"
 
 
-def other_decisions(decisions: pd.DataFrame) -> Table | None:
-    """Give back decisions of any other kind, row by row; nothing if there are none."""
-    rows = decisions[~decisions["quantity"].isin([LOSS, LONGEST])]
+def longest_table(decisions: pd.DataFrame) -> Table | None:
+    """Give back the longest interval that keeps enough: estimands down, endpoints across."""
+    rows = own_answers(decisions)
+    rows = rows[rows["quantity"] == LONGEST]
+    rows = rows[rows["week"] == rows["week"].max()]
     if rows.empty:
         return None
-    columns = [
-        "Quantity", "Endpoint", "Estimand", "Regimen", "#Week", "#Margin", "#Probability",
-        "#Value", "#Prior's value", "Flag",
-    ]  # fmt: skip
-    groups = [
-        Group(
-            f"{drug}, {induction}",
-            tuple(
-                (
-                    Cell(row["quantity"].replace("_", " ")),
-                    Cell(endpoint_words(row["endpoint"])),
-                    Cell(row["estimand"]),
-                    Cell(row["regimen"]),
-                    Cell(number(row["week"])),
-                    Cell(number(row["margin"])),
-                    Cell(number(row["probability"])),
-                    Cell(number(row["value"])),
-                    Cell(number(row["prior_value"])),
-                    Cell(row["flag"]),
-                )  # fmt: skip
-                for _, row in some.iterrows()
-            ),
-        )
-        for (drug, induction), some in rows.groupby(["drug", "induction"], sort=False)
-    ]
-    return table("Other decisions asked for", columns, groups)
+    row, heads = rows.iloc[0], list(dict.fromkeys(rows["endpoint"]))
+    groups = []
+    for (drug, induction), some in rows.groupby(["drug", "induction"], sort=False):
+        said = {(r["estimand"], r["endpoint"]): weeks(r["value"]) for _, r in some.iterrows()}
+        names = dict.fromkeys(some["estimand"])
+        made = [(Cell(n), *(Cell(said.get((n, e), "–")) for e in heads)) for n in names]
+        groups.append(Group(f"{drug}, {induction}", tuple(made)))
+    caption = (
+        f"Longest interval that keeps at least {percent(row['margin'])} % of the response at week"
+        f" {row['week']:.0f} with probability at least {number(row['probability'])}"
+    )
+    return table(caption, ["Estimand", *(f"#{endpoint_words(e)}" for e in heads)], groups)
+
+
+def own_answers(decisions: pd.DataFrame) -> pd.DataFrame:
+    """Give back the rows of the fit's own model, which comes first, for all patients."""
+    own = decisions["model"] == (decisions["model"].iloc[0] if len(decisions) else "")
+    return decisions[own & (decisions["subgroup"] == ALL)]
 
 
 def across_table(rows: pd.DataFrame, *, by: str, caption: str) -> Table | None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import re
 
+from pkpd.responses import RESPONSES
+
 ENDPOINT = "EASI75"  # the endpoint the answer is given in
 ENDPOINTS = {
     "EASI_PCHG": "Mean EASI change",
-    "EASI50": "EASI-50",
-    "EASI75": "EASI-75",
-    "EASI90": "EASI-90",
+    **RESPONSES,
     "EASI100": "EASI-100",
-    "IGA01": "IGA 0/1",
     "CONC": "Concentration",
     "EASI": "Mean EASI score",
     "EASI_CHG": "Mean EASI change, points",
@@ -23,6 +22,7 @@ ESTIMANDS = {
     "hypothetical": "hypothetical: had nobody left treatment",
     "NRI": "NRI: those who left count as failures",
     "observed": "observed: those still in the trial",
+    "while-on-treatment": "while on treatment: those who left count as at their last visit",
 }
 KEPT = "of every 100 who would still respond on every 4 weeks"
 KINDS = {"eti": "equal-tailed", "hdi": "highest-density"}

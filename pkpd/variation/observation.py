@@ -8,9 +8,6 @@ from __future__ import annotations
 from pkpd.model import Parameter, Source
 from pkpd.variation.prior import LogitNormal, LogNormal
 
-EASI_THRESHOLDS = {"EASI50": 0.5, "EASI75": 0.25, "EASI90": 0.1}
-"""Ratio to baseline at or below which a patient is a responder."""
-
 _OURS = Source("this package, pkpd/variation/observation.py", "weakly informative prior of ours")
 
 OBSERVATION = (

@@ -61,6 +61,7 @@ def test_own_numbers_stand_in_for_them(settings):
         ({"weight_cut": 0.0}, "weight_cut 0"),
         ({"draws": 0}, "draws 0"),
         ({"marjin": 0.1}, "Did you mean margin"),
+        ({"beside": ("EASI100",)}, "endpoint 'EASI100': no such endpoint"),
     ],
 )
 def test_nonsense_is_refused_in_words(settings, options, words):
@@ -97,6 +98,10 @@ def test_arms_are_written_as_people_write_them():
         ({"sizes": (50,), "arms": ("stop", "Q4W")}, "Put a dosing interval first"),
         ({"sizes": (50,), "arms": ("Q4W", "Q4W")}, "given twice"),
         ({"sizes": (50,), "test": "wald"}, "no such test"),
+        ({"sizes": (50,), "endpoint": "EASI100"}, "Did you mean EASI"),
+        ({"sizes": (50,), "estimand": "hypothetical"}, "is never seen: no trial can count it"),
+        ({"sizes": (50,), "estimand": "observed"}, "Ask for NRI or while-on-treatment"),
+        ({"sizes": (50,), "estimand": "while on"}, "Did you mean while-on-treatment"),
         ({"sizes": (50,), "drugs": ("dupilumab",)}, "no such drug"),
         ({"sizes": (50,), "week": 24.0}, "re-randomised at week 24"),
     ],
@@ -112,3 +117,26 @@ def test_a_trial_is_followed_to_one_visit(settings):
     followed = made.predictions(settings.predictions)
     assert followed.weeks == (24.0, 72.0) and followed.intervals == (4.0, 8.0)
     assert made.intervals == (8.0, 4.0, float("inf"))
+
+
+def test_while_on_treatment_the_visits_before_it_count(settings):
+    options = {"sizes": (100,), "estimand": "while-on-treatment", "week": 40.0}
+    followed = trial_asked(settings, options).predictions(settings.predictions)
+    assert followed.weeks == (24.0, 28.0, 32.0, 36.0, 40.0)
+
+
+@pytest.mark.parametrize("ask", [decision_asked, trial_asked])
+def test_clear_skin_is_not_asked_of_a_fit_that_never_saw_it(settings, ask):
+    seen = tuple(each for each in settings.endpoints if each.endpoint != "IGA01")
+    options = {"endpoint": "IGA01"} | ({"sizes": (50,)} if ask is trial_asked else {})
+    assert ask(settings, options).endpoint == "IGA01"
+    with pytest.raises(DataError, match="no IGA 0/1 is fitted"):
+        ask(settings.model_copy(update={"endpoints": seen}), options)
+
+
+def test_other_outcomes_of_the_fit_are_answered_once_each(settings):
+    options = {"endpoint": "IGA01", "estimand": "NRI"}
+    made = decision_asked(settings, options | {"beside": settings.predictions.endpoints})
+    assert len({*made.others, made.outcome}) == len(made.others) + 1 == 4 * 4
+    assert made.about(made.others[0]).outcome == made.others[0]
+    assert {each.endpoint for each in decision_asked(settings, options).others} == {"IGA01"}

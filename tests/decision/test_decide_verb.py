@@ -16,6 +16,7 @@ import pytest
 import pkpd
 from pkpd.cli import main
 from pkpd.decision.answer import FINAL
+from pkpd.decision.answering import joined
 from pkpd.decision.assurance import Assurance
 from pkpd.decision.decision import Decision
 from pkpd.decision.groups import Groups
@@ -93,11 +94,13 @@ def test_words_become_options(pk, answers, fit):
     code, _, _ = pk(
         "decide", fit, "--margin", "0.05", "--loss", "injection=0.02", "--loss", "lost=2",
         "--intervals", "4,8", "--weeks", "72", "--drug", "amlitelimab", "--easi-cut", "25",
+        "--beside", "EASI50, IGA01",
     )  # fmt: skip
     assert code == 0
     assert answers["options"] == {
         "margin": 0.05, "loss": {"injection": 0.02, "lost": 2.0}, "intervals": (4.0, 8.0),
         "weeks": (72.0,), "drugs": ("amlitelimab",), "easi_cut": 25.0,
+        "beside": ("EASI50", "IGA01"),
     }  # fmt: skip
 
 
@@ -180,6 +183,12 @@ def test_without_weights_nothing_is_stacked(sources):
     assert [*with_stacked(models, {})] == ["own", "rival"]
     assert [*with_stacked(models, {"own": 1.0})] == ["own", "rival"]
     assert [*with_stacked({"own": models["own"]}, {"own": 1.0})] == ["own"]
+
+
+def test_what_a_joint_fit_knows_of_individuals_is_left_aside():
+    posterior = {"ks": np.array([1.0, 2.0]), "ks_eta": np.ones((2, 8))}
+    both = joined(posterior, {"ks": np.array([3.0])})
+    assert {name: value.tolist() for name, value in both.items()} == {"ks": [1.0, 2.0, 3.0]}
 
 
 def test_a_decision_without_a_prior_or_rivals_is_told(sources):

@@ -17,13 +17,16 @@ from pkpd.arm_level.frozen import Frozen
 from pkpd.arm_level.held import held_dataset
 from pkpd.arm_level.problem import likelihood as build
 from pkpd.decision.rows import COLUMNS
+from pkpd.decision.told import asked_about
 from pkpd.decision.trial import COLUMNS as TRIAL
 from pkpd.decision_workflow import status_of
 from pkpd.errors import DataError, FileFormatError
 from pkpd.fit_folder import open_fit, read_card, update_card
 from pkpd.posterior import Posterior
+from pkpd.prediction.estimands import ESTIMANDS
 from pkpd.provenance import provenance
 from pkpd.reporting.folder import AFTER
+from pkpd.reporting.folder import COLUMNS as TABLES
 from pkpd.variation.standard import prior_draws
 
 FITS = Path(__file__).parents[2] / "fits"
@@ -85,7 +88,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def decision(folder):
-    return pkpd.decide(folder, weeks=(72.0,), **FEW)
+    return pkpd.decide(folder, weeks=(72.0,), beside=("EASI75", "IGA01"), **FEW)
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +106,8 @@ def at(table, **where):
 
 
 def test_decide_leaves_its_table_and_its_record(folder, decision):
-    written = pd.read_csv(folder / "decide.csv", keep_default_na=False, na_values=[""])
-    assert list(written.columns) == list(COLUMNS) == AFTER["decide.csv"].split(",")
+    written = pd.read_csv(folder / "decisions.csv", keep_default_na=False, na_values=[""])
+    assert list(written.columns) == list(COLUMNS) == TABLES["decisions.csv"].split(",")
     assert len(written) == len(decision.table)
     assert written["value"].to_numpy() == pytest.approx(decision.table["value"], nan_ok=True)
     card = read_card(folder)["decide"]
@@ -114,7 +117,7 @@ def test_decide_leaves_its_table_and_its_record(folder, decision):
 
 
 def test_every_answer_has_its_company(decision):
-    table = decision.table
+    table = asked_about(decision.table)
     assert {*table.model} == {"tcell_rebalancing", RIVAL, "stacked"}
     assert table.subgroup.nunique() == 5
     own = at(table, model="tcell_rebalancing", regimen="stop", quantity="kept_ratio")
@@ -124,15 +127,31 @@ def test_every_answer_has_its_company(decision):
     assert own.flag.str.contains("off drug").all()
 
 
+def test_other_outcomes_of_the_fit_stand_beside_it_in_brief(decision):
+    table = decision.table
+    outcomes = table.groupby(["endpoint", "estimand"], sort=False).size()
+    assert len(outcomes) == 2 * len(ESTIMANDS)
+    brief = table.drop(index=asked_about(table).index)
+    assert {*brief.model} == {"tcell_rebalancing"} and {*brief.subgroup} == {"all"}
+    share = at(brief, quantity="proportion", regimen="stop", endpoint="EASI75")
+    assert np.isfinite(share[["value", "prior_value"]]).all(axis=None)
+    main = at(asked_about(table), quantity="proportion", regimen="stop", subgroup="all")
+    stayed = main[main.model == "tcell_rebalancing"].value.item()
+    value = share.set_index("estimand")["value"]
+    assert value["NRI"] < stayed < value["while-on-treatment"]  # off drug response is lost
+
+
 def test_stacked_is_the_weighted_mean_of_the_models(decision):
-    rows = at(decision.table, subgroup="all", quantity="proportion", regimen="Q12W")
+    table = asked_about(decision.table)
+    rows = at(table, subgroup="all", quantity="proportion", regimen="Q12W")
     value = rows.set_index("model")["value"]
     mixed = 0.75 * value["tcell_rebalancing"] + 0.25 * value[RIVAL]
     assert value["stacked"] == pytest.approx(mixed)
 
 
 def test_all_patients_lie_between_their_halves(decision):
-    rows = at(decision.table, model="tcell_rebalancing", quantity="proportion", regimen="Q12W")
+    table = asked_about(decision.table)
+    rows = at(table, model="tcell_rebalancing", quantity="proportion", regimen="Q12W")
     value = rows.set_index("subgroup")["value"]
     for name in ("weight", "EASI"):
         low, high = sorted(value[[label for label in value.index if name in label]])
@@ -158,6 +177,19 @@ def test_the_size_found_reaches_what_was_wanted(planned):
     found = planned.table[planned.table.wanted.notna() & planned.table.n.notna()]
     assert len(found) and (found.assurance >= 0.3).all()
     assert (found.n_least <= found.n).all()
+
+
+def test_assurance_by_another_estimand_is_of_the_same_responders(folder, planned):
+    few = {name: value for name, value in FEW.items() if name != "intervals"}
+    own = pkpd.assurance(
+        folder, arms=("Q4W", "Q12W", "stop"), sizes=(50,), estimand="while-on-treatment", **few
+    )
+    assert {*own.table.estimand} == {"while-on-treatment"} and {*planned.table.estimand} == {"NRI"}
+    assert "(while-on-treatment)" in str(own) and "(NRI)" in str(planned)
+    table = planned.table[(planned.table.n == 50) & planned.table.wanted.isna()]
+    both = [at(each, model="tcell_rebalancing", arm="Q12W") for each in (own.table, table)]
+    assert both[0].enrolled.item() == both[1].enrolled.item()  # selection knows no estimand
+    assert both[0].assurance.item() != both[1].assurance.item()
 
 
 def test_a_second_time_gives_the_same_and_a_lost_rival_is_told(folder, planned, tmp_path):

@@ -12,8 +12,9 @@ from pkpd import library
 from pkpd.arm_level import arms
 from pkpd.arm_level.problem import likelihood as build
 from pkpd.data.arms import read_arms
-from pkpd.decision.drawn import Outcome, kept_by_draw
+from pkpd.decision.drawn import kept_by_draw
 from pkpd.decision.forked import followed, fork
+from pkpd.prediction.estimands import ESTIMANDS, Outcome
 from pkpd.prediction.kept import kept
 from pkpd.prediction.plan import plan
 from pkpd.prediction.simulated import day_index, random_of, with_new_trial
@@ -84,11 +85,18 @@ def test_a_fork_changes_nothing(likelihood, made, model):
         )
 
 
-@pytest.mark.parametrize("estimand", ["hypothetical", "NRI"])
-def test_shares_are_those_that_predict_counts_patient_by_patient(likelihood, made, draws, estimand):
+@pytest.fixture(scope="module")
+def both_ways(likelihood, made, draws):
+    """Every estimand's shares in closed form, from one solve, and by counting patients."""
+    asked = {Outcome("EASI75", name): np.ones((1, 32)) for name in ESTIMANDS}
+    return kept_by_draw(likelihood, made, draws, asked), kept(likelihood, made, draws)
+
+
+@pytest.mark.parametrize("estimand", ["hypothetical", "NRI", "while-on-treatment"])
+def test_shares_are_those_that_predict_counts_patient_by_patient(both_ways, estimand):
     """`kept` draws 256 patients with fixed luck; the closed form is what it tends to."""
-    ours = kept_by_draw(likelihood, made, draws, np.ones((1, 32)), Outcome("EASI75", estimand))
-    theirs = kept(likelihood, made, draws)["EASI75", estimand, "proportion"]
+    ours = both_ways[0][Outcome("EASI75", estimand)]
+    theirs = both_ways[1]["EASI75", estimand, "proportion"]
     chosen = 256 * ours.selected[:, 0]
     error = np.sqrt(ours.share[:, 0] * (1 - ours.share[:, 0]) / chosen[:, None, None])
     assert (chosen > 10).sum() >= 3
@@ -100,11 +108,11 @@ def test_a_new_trial_has_effects_of_its_own(likelihood, draws):
     asked = ASKED.questions[0]
     unseen = plan(likelihood, asked, new_trial=True)
     outcome = Outcome("EASI75", "NRI")
-    everybody = np.ones((1, 32))
+    everybody = {outcome: np.ones((1, 32))}
     own, other = (
-        kept_by_draw(
-            likelihood, unseen, with_new_trial(likelihood, draws, seed), everybody, outcome
-        )
+        kept_by_draw(likelihood, unseen, with_new_trial(likelihood, draws, seed), everybody)[
+            outcome
+        ]
         for seed in (1, 2)
     )
     assert (np.abs(own.selected - other.selected) > 1e-3).any()

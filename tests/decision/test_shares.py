@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from pkpd.decision.groups import ALL, Cuts, groups
-from pkpd.decision.shares import Followed, shares
+from pkpd.decision.shares import Followed, responding, shares
 from pkpd.prediction.patients import luck, shown, wandering
 from pkpd.variation.normal import both_below, both_below_along
 
@@ -57,9 +57,8 @@ def drawn():
 def closed(endpoint, estimand):
     values = {name: jnp.asarray(value) for name, value in VALUES.items()}
     followed = Followed(jnp.asarray(RATIO), jnp.asarray(STAY), jnp.asarray(EASI))
-    found = shares(
-        values, followed, WEEKS, GROUPS, endpoint=endpoint, estimand=estimand, trial=TRIAL
-    )
+    both = responding(values, followed, WEEKS, endpoint=endpoint, trial=TRIAL)
+    found = shares(values["missed"], followed.stay, both, GROUPS, estimand)
     return tuple(np.asarray(part) for part in found)
 
 

@@ -92,6 +92,30 @@ def test_every_fault_is_listed_with_what_may_have_been_meant(likelihood, draws):
         assert words in said
 
 
+def test_while_on_treatment_lies_between_failures_and_those_who_stay(likelihood, draws):
+    nri, own, stayed = (
+        predict(likelihood, draws, **ASKED | {"estimand": name, "weeks": (52.0,)})["mean"].item()
+        for name in ("NRI", "while-on-treatment", "hypothetical")
+    )
+    assert nri < own < stayed  # response builds up here, so who leaves early shows less of it
+
+
+def test_while_on_treatment_is_hypothetical_where_nobody_leaves(likelihood, draws):
+    calm = draws | {name: np.full(6, 1e-15) for name in ("dropout", "missed")}
+    asked = ASKED | {"endpoint": "EASI_PCHG", "weeks": tuple(np.arange(0.0, 29, 4))}
+    own, stayed = (  # every visit is asked about: the patients have the same luck
+        predict(likelihood, calm, **asked | {"estimand": name})["mean"].to_numpy()
+        for name in ("while-on-treatment", "hypothetical")
+    )
+    assert own[-1] < -20 and own == pytest.approx(stayed, abs=1e-9)
+
+
+def test_what_is_counted_up_has_no_last_visit(likelihood, draws):
+    asked = ASKED | {"endpoint": "DOSES", "estimand": "while-on-treatment"}
+    with pytest.raises(DataError, match="DOSES counts what has happened so far"):
+        predict(likelihood, draws, **asked)
+
+
 def test_mean_change_has_no_failure_to_impute(likelihood, draws):
     with pytest.raises(DataError, match="no failure to impute"):
         predict(likelihood, draws, **ASKED | {"endpoint": "EASI_PCHG"})

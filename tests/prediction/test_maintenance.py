@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from pkpd.errors import DataError
-from pkpd.prediction.decisions import longest
+from pkpd.prediction.estimands import ESTIMANDS
 from pkpd.prediction.kept import kept, weeks_to_loss
 from pkpd.prediction.maintenance import maintenance
 from pkpd.prediction.plan import last_before, plan
+from pkpd.prediction.seen import flag, seen
+from pkpd.prediction.summarise import interval
 from pkpd.regimen import regimen
+from pkpd.responses import RESPONSES
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,7 @@ def found(likelihood, made, draws):
 
 @pytest.fixture(scope="module")
 def answer(likelihood, draws):
-    return maintenance(likelihood, draws, draws)
+    return maintenance(likelihood, draws)
 
 
 def test_stopping_gives_no_dose_from_selection_on(made):
@@ -45,8 +48,8 @@ def test_troughs_are_read_before_the_last_dose():
 
 
 def test_every_selected_patient_responds_at_selection(found):
-    for endpoint in ("EASI50", "EASI75", "EASI90", "IGA01"):
-        for estimand in ("observed", "NRI", "hypothetical"):
+    for endpoint in RESPONSES:
+        for estimand in ESTIMANDS:
             assert (found[endpoint, estimand, "proportion"][..., 0] == 1).all()
 
 
@@ -58,7 +61,7 @@ def test_nri_is_at_most_observed_and_observed_at_most_one(found):
 def test_estimands_agree_when_nobody_leaves(likelihood, made, draws):
     draws = draws | {name: np.full(6, 1e-15) for name in ("dropout", "missed")}
     some = kept(likelihood, made, draws)
-    for estimand in ("observed", "NRI"):
+    for estimand in ("observed", "NRI", "while-on-treatment"):
         same = some["EASI75", "hypothetical", "proportion"]
         assert (some["EASI75", estimand, "proportion"] == same).all()
 
@@ -77,7 +80,7 @@ def test_the_same_seed_gives_the_same_numbers(likelihood, made, draws, found):
 
 def test_difference_and_ratio_are_those_of_the_share(answer, likelihood, made, draws, found):
     share = found["EASI75", "NRI", "proportion"]
-    rows = answer.predictions.query(
+    rows = answer.query(
         "endpoint == 'EASI75' and estimand == 'NRI' and regimen == 'stop' and week == 52"
     ).set_index("statistic")["mean"]
     assert rows["proportion"] == pytest.approx(share[:, 2, 3].mean())
@@ -86,44 +89,45 @@ def test_difference_and_ratio_are_those_of_the_share(answer, likelihood, made, d
 
 
 def test_layers_are_kept_apart(answer):
-    rows = answer.predictions.query("statistic == 'mean_change' and estimand == 'hypothetical'")
+    rows = answer.query("statistic == 'mean_change' and estimand == 'hypothetical'")
     assert set(rows.layer) == {"uncertainty", "variability"}
     assert not rows.duplicated(["regimen", "week", "layer"]).any()
 
 
 def test_intervals_hold_their_mean(answer):
-    rows = answer.predictions.query("layer == 'uncertainty'").dropna(subset="mean")
+    rows = answer.query("layer == 'uncertainty'").dropna(subset="mean")
     assert ((rows.lower <= rows.upper + 1e-12) & (rows.kind == "eti")).all()
 
 
-def test_the_priors_answer_stands_beside_the_posteriors(answer):
-    rows = answer.decisions
-    same = (rows.value == rows.prior_value) | (rows.value.isna() & rows.prior_value.isna())
-    assert same.all()
-
-
-def test_without_prior_draws_its_column_is_empty(likelihood, draws):
-    assert maintenance(likelihood, draws).decisions.prior_value.isna().all()
-
-
-def test_answers_beyond_what_was_observed_are_flagged(answer):
-    rows = answer.decisions.query("quantity == 'prob_loss_within_margin' and endpoint == 'EASI75'")
-    flags = rows.drop_duplicates(["regimen", "week"]).set_index(["regimen", "week"]).flag
-    assert "after week 56" in flags["stop", 104]
-    assert "off drug" in flags["stop", 52]
-    assert "Troughs" in flags["Q12W", 52] and "after" not in flags["Q12W", 52]
-
-
-def test_the_longest_interval_needs_every_shorter_one(made):
-    assert longest(made, np.array([1.0, 0.7, 0.9]), 0.8) == 0
-    assert longest(made, np.array([1.0, 0.9, 0.7]), 0.8) == 1
-    assert longest(made, np.array([1.0, 0.9, 0.8]), 0.8) == 2
-    assert longest(made, np.array([0.1, 0.9, 0.8]), 0.8) is None
+def test_answers_beyond_what_was_observed_are_flagged(likelihood, made, question):
+    known = seen(likelihood, question.drug)
+    q12w, stop = (made.labels.index(label) for label in ("Q12W", "stop"))
+    assert "after week 56" in flag(made, known, stop, 104)
+    assert "off drug" in flag(made, known, stop, 52)
+    assert "Troughs" in flag(made, known, q12w, 52) and "after" not in flag(made, known, q12w, 52)
 
 
 def test_time_to_loss_is_that_of_the_first_visit_without_response():
     response = np.array([[[True, True], [False, True], [True, True]]])
     assert weeks_to_loss(response, np.array([24.0, 28.0, 36.0])).tolist() == [[4.0, np.inf]]
+
+
+def test_times_to_loss_are_told_at_the_last_visit(answer, found, made):
+    rows = answer.query("endpoint == 'EASI75' and regimen == 'stop'").set_index("statistic")
+    mean = rows.loc["restricted_mean_weeks_to_loss"]
+    assert mean.week == made.weeks[-1]
+    time = found["EASI75", "hypothetical", "restricted_mean_weeks_to_loss"]
+    assert mean["mean"] == pytest.approx(time[:, 2, 0].mean())
+    assert 0 < mean["lower"] <= mean["mean"] <= mean["upper"] <= made.weeks[-1] - made.selection
+
+
+def test_a_time_to_what_never_happens_in_some_draws_is_infinite_there():
+    times = np.array([[8.0], [12.0], [16.0], [np.inf]])
+    mean, lower, upper = (end.item() for end in interval(times, 0.5))
+    assert (mean, lower, upper) == (np.inf, 8.0, 16.0)
+    times = np.array([[np.nan], [8.0], [12.0]])
+    mean, lower, upper = (end.item() for end in interval(times, 0.5))
+    assert (mean, lower, upper) == (10.0, 9.0, 11.0)
 
 
 def test_unknown_drugs_and_endpoints_are_all_listed(likelihood, draws, asking, question):

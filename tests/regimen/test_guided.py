@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from pkpd.errors import ModelError
-from pkpd.prediction.patients import RESPONSES
-from pkpd.regimen import Dose, Rule, regimen, rules
+from pkpd.regimen import Dose, Rule, regimen
 from pkpd.regimen.guided import Visit, course, next_dose
 
 AGAIN = "300 mg every 4 weeks until week 20, re-treat every 4 weeks when EASI-50 is lost"
@@ -34,10 +33,6 @@ def doses(text, shown, until, *, visits=None, seen=None, weight=None):
 
 def weeks(*args, **more):
     return [week for week, _ in doses(*args, **more)]
-
-
-def test_rules_know_the_responses_that_are_simulated():
-    assert tuple(rules.RESPONSES) == tuple(RESPONSES)
 
 
 def test_re_treatment_starts_at_the_visit_that_finds_the_response_lost():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pkpd.errors import ModelError
 from pkpd.regimen import Band, Bands, Every, Missed, Moved, Once, Regimen, Rule, regimen
 from pkpd.regimen.clauses import planned
-from pkpd.regimen.rules import RESPONSES
+from pkpd.responses import RESPONSES
 
 WEEKS = st.one_of(st.integers(0, 60).map(float), st.floats(0, 60).map(lambda x: round(x, 2)))
 INTERVALS = st.one_of(st.integers(1, 16).map(float), st.sampled_from([0.5, 1 / 3, 10 / 7]))

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pkpd.decision.rows import COLUMNS
+
 INDUCTIONS = (
     ("rocatinlimab", "300 mg every 4 weeks, extra 300 mg at week 2", 0.75),
     ("rocatinlimab", "150 mg every 4 weeks", 0.68),
@@ -66,6 +68,11 @@ def predictions() -> pd.DataFrame:
                             band = [max(share - wide - extra, 0), min(share + wide + extra, 1)]
                             made.append([*row, "proportion", share, *band, 0.9, "eti", layer])
         for regimen, rate in LOSS.items():
+            for endpoint, hard in HARDNESS.items():
+                time = 80 / (1 + 20 * hard * rate)
+                made.append([drug, induction, regimen, 104, endpoint, "hypothetical",
+                             "restricted_mean_weeks_to_loss", time, time - 3, time + 2, 0.9, "eti",
+                             "uncertainty"])  # fmt: skip
             for week in (52, 72, 104):
                 trough = 24 * math.exp(-900 * rate)
                 made.append([drug, induction, regimen, week, "CONC", "hypothetical",
@@ -78,22 +85,41 @@ def predictions() -> pd.DataFrame:
 
 def decisions() -> pd.DataFrame:
     made = []
-    far = "The trough lies below every trough observed on drug: the answer extrapolates."
     for drug, induction, _ in INDUCTIONS:
         for estimand in ("hypothetical", "NRI"):
-            row = [drug, induction, "EASI75", estimand]
-            for regimen, rate in list(LOSS.items())[1:]:
-                for week in (52, 72, 104):
-                    p = 1 / (1 + math.exp((rate - 0.003) * 14 * (week - 24)))
-                    flag = far if regimen in ("Q12W", "Q16W") else ""
-                    made.append([*row, regimen, week, "prob_loss_within_margin", 0.1, math.nan, p,
-                                 0.45, flag])  # fmt: skip
-            made.append([*row, "", 104, "longest_interval", 0.9, 0.8, 8, math.nan, ""])
-            made.append([*row, "stop", math.nan, "median_weeks_to_loss", math.nan, math.nan, 92.4,
-                         61, ""])  # fmt: skip
-    names = """drug induction endpoint estimand regimen week quantity margin probability value
-        prior_value flag"""
-    return pd.DataFrame(made, columns=names.split())
+            for week in (52, 72, 104):
+                shared = {
+                    "drug": drug, "induction": induction, "subgroup": "all", "endpoint": "EASI75",
+                    "estimand": estimand, "week": week, "model": "own", "level": 0.9,
+                    "kind": "eti", "status": "final",
+                }  # fmt: skip
+                made += [shared | row for regimen in LOSS for row in weighed(week, regimen)]
+                for quantity in ("longest_interval", "longest_within_margin", "least_loss"):
+                    made.append(shared | {"regimen": "Q8W", "quantity": quantity, "margin": 0.9,
+                                          "probability": 0.8, "value": 8})  # fmt: skip
+    return pd.DataFrame(made, columns=list(COLUMNS))
+
+
+def weighed(week: int, regimen: str) -> list[dict]:
+    """Every quantity of one regimen at one week."""
+    rate = LOSS[regimen]
+    share, q4w = (math.exp(-each * (week - 24)) for each in (rate, LOSS["Q4W"]))
+    p = 1 / (1 + math.exp((rate - 0.003) * 14 * (week - 24)))
+    far = "The trough lies below every trough observed on drug: the answer extrapolates."
+    first = {"regimen": regimen, "flag": far if regimen in ("Q12W", "Q16W") else ""}
+    numbers = {"proportion": share, "difference": share - q4w, "kept_ratio": share / q4w,
+               "expected_loss": 1 - share}  # fmt: skip
+    chances = {"prob_loss_within_margin": (p, 0.1), "prob_kept_share": (p, 0.9),
+               "prob_dominated": (0.0, None), "prob_least_loss": (0.2, None)}  # fmt: skip
+    made = [{"quantity": "injections_per_year",
+             "value": 0.0 if regimen == "stop" else 52.18 / float(regimen[1:-1])}]  # fmt: skip
+    for quantity, value in numbers.items():
+        ends = {"value": value, "lower": value - 0.03, "upper": value + 0.02}
+        made.append({"quantity": quantity, "prior_value": 0.5, "prior_sensitivity": 0.02,
+                     "likelihood_sensitivity": 0.1, **ends})  # fmt: skip
+    for quantity, (value, margin) in chances.items():
+        made.append({"quantity": quantity, "value": value, "margin": margin, "prior_value": 0.45})
+    return [first | row for row in made]
 
 
 def ppc(arms: tuple = ARMS) -> pd.DataFrame:
@@ -216,7 +242,7 @@ def write_folder(
     (folder / "card.json").write_text(json.dumps(card(passed)))
     for name in MAKERS.keys() - set(leave_out):
         table = ppc(ARMS[-2:]) if small and name == "ppc" else MAKERS[name]()
-        if small and name == "predictions":
+        if small and name in ("predictions", "decisions"):
             table = table[table["drug"] == "amlitelimab"]
         table.to_csv(folder / f"{name}.csv", index=False)
     return folder

@@ -8,9 +8,11 @@ import pytest
 
 from pkpd.decision.rows import COLUMNS
 from pkpd.decision.trial import COLUMNS as TRIAL
+from pkpd.reporting import folder as reads
 from pkpd.reporting.decided import decided_blocks, decided_words
-from pkpd.reporting.folder import AFTER, read_folder
+from pkpd.reporting.folder import read_folder
 from pkpd.reporting.page import page
+from pkpd.reporting.tables_kept import longest_table
 
 LABELS, BURDEN = ("Q4W", "Q8W", "stop"), (13.04, 6.52, 0.0)
 NUMBERS = {"proportion": (0.9, 0.8, 0.5), "difference": (0.0, -0.1, -0.4),
@@ -21,7 +23,7 @@ LIMITS = {"prob_loss_within_margin": 0.1, "prob_kept_share": 0.8}
 
 
 def decided(status="final"):
-    """Hand-made rows of decide.csv: one question, two weeks."""
+    """Hand-made rows of decisions.csv: one question, two weeks."""
     made = []
     for week in (52.0, 72.0):
         shared = dict.fromkeys(COLUMNS, np.nan) | {
@@ -53,12 +55,13 @@ def decided(status="final"):
 @pytest.fixture(scope="module")
 def shown(fit_folder):
     folder = fit_folder()
-    decided().to_csv(folder / "decide.csv", index=False)
+    decided().to_csv(folder / "decisions.csv", index=False)
     return page(read_folder(folder))
 
 
 def test_the_tables_have_the_columns_that_the_report_reads():
-    assert {"decide.csv": ",".join(COLUMNS), "assurance.csv": ",".join(TRIAL)} == AFTER
+    assert reads.COLUMNS["decisions.csv"] == ",".join(COLUMNS)
+    assert {"assurance.csv": ",".join(TRIAL)} == reads.AFTER
 
 
 def test_a_figure_a_table_and_the_answers_stand_on_the_page(shown):
@@ -86,11 +89,25 @@ def test_the_loss_table_is_told():
     assert said in decided_words(decided(), card)
 
 
-def test_a_page_without_a_decision_is_as_it_was(fit_folder):
+def test_a_page_without_a_decision_says_so(fit_folder):
+    fit = read_folder(fit_folder(leave_out=("decisions",)))
+    assert decided_blocks(fit.decisions) == [] and 'id="decision"' not in page(fit)
+    assert "decisions.csv is absent or empty." in fit.absent
+
+
+def test_other_outcomes_stand_in_one_table_and_only_there(fit_folder):
     folder = fit_folder()
+    brief = decided().assign(endpoint="IGA01", estimand="while-on-treatment")
+    brief.loc[brief["quantity"] == "longest_interval", "value"] = 4.0
+    pd.concat([decided(), brief]).to_csv(folder / "decisions.csv", index=False)
     fit = read_folder(folder)
-    assert decided_blocks(fit.decide) == [] and 'id="decision"' not in page(fit)
-    assert not any("decide.csv" in said for said in fit.absent)
+    (block,) = decided_blocks(fit.decisions)
+    assert "every 8 weeks. (prior" in " ".join(block.sentences)
+    made = longest_table(fit.decisions)
+    assert made is not None and made.columns == ("Estimand", "EASI-75", "IGA 0/1")
+    found = [[cell.text for cell in row] for row in made.groups[0].rows]
+    assert found == [["hypothetical", "every 8 weeks", "–"],
+                     ["while-on-treatment", "–", "every 4 weeks"]]  # fmt: skip
 
 
 def test_tables_of_both_weeks_and_the_figure_of_the_later():

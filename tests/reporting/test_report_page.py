@@ -136,7 +136,7 @@ def test_every_interval_states_its_level_and_kind(html):
 
 def test_every_figure_has_words_for_those_who_cannot_see_it(html):
     labels = re.findall(r'<svg[^>]*aria-label="([^"]+)"', html)
-    assert len(labels) == html.count("<svg") == 7
+    assert len(labels) == html.count("<svg") == 8
     assert all(len(label) > 40 for label in labels)
 
 
