@@ -50,6 +50,8 @@ ROOMS = (
         "individual_workflow",
         "joint_workflow",
         "quick_looks",
+        "quick_mode",
+        "quick_population",
         "quick_pathfinder",
         "prior_check",
         "patient_questions",
