@@ -23,7 +23,7 @@ ROOMS = (
     ("regimen",),
     ("data",),
     ("mechanism",),
-    ("records",),
+    ("records", "early_records"),
     ("compose",),
     ("library",),
     ("statement",),
