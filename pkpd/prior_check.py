@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pkpd.arm_level.planned import planned
 from pkpd.arm_level.problem import Likelihood
 from pkpd.diagnosis.individual import goodness
 from pkpd.errors import FitError
 from pkpd.files import replacing
-from pkpd.fit_folder import Problem, open_fit
+from pkpd.fit_folder import open_fit
+from pkpd.fitting import planned_arms
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual_folder import open_individual
 from pkpd.joint_folder import open_joint
@@ -111,24 +111,17 @@ def prior_predictive(folder: Path, *, progress: Progress) -> PriorPredictive:
         likelihood = opened.likelihood
         progress("planning the mesh", 1.0)
         return foreseen(likelihood, path, progress).written()
-    likelihood = _planned(open_fit(folder), progress)
+    likelihood = planned_arms(open_fit(folder), progress)
     seed = likelihood.settings.predictions.seed
     return arms_foreseen(
         likelihood, prior_draws(likelihood.space, DRAWS, seed), path, progress
     ).written()
 
 
-def _planned(problem: Problem, progress: Progress) -> Likelihood:
-    progress("planning the mesh", 0.0)
-    likelihood, _ = planned(problem.settings, problem.data, problem.disease, problem.pk)
-    progress("planning the mesh", 1.0)
-    return likelihood
-
-
 def _joint(folder: Path, path: Path, progress: Progress) -> PriorPredictive:
     """Both levels under the same draws of the joint prior, the study's trial effects among them."""
     opened = open_joint(folder)
-    arms = _planned(opened.problem, progress)
+    arms = planned_arms(opened.problem, progress)
     likelihood = joined(opened, arms)
     draws = prior_draws(likelihood.space, DRAWS, opened.settings.predictions.seed)
     own = foreseen(

@@ -40,6 +40,7 @@ from pkpd.variation import standard
 KINDS = ("map", "laplace", "pathfinder")
 
 __all__ = ["COLUMNS", "KINDS", "Mode", "QuickLook", "marginal_mode", "quick", "table_of"]
+
 MOST = 500
 """Evaluations of the first search at most; Newton's steps come after it."""
 

@@ -22,10 +22,10 @@ from jaxtyping import Array, Float
 from scipy.special import ndtri
 
 from pkpd import search
-from pkpd.arm_level.planned import planned
 from pkpd.checkpoint import checkpoint
 from pkpd.errors import FitError
-from pkpd.fit_folder import Problem, open_fit
+from pkpd.fit_folder import open_fit
+from pkpd.fitting import planned_arms
 from pkpd.individual.marginal import NOWHERE
 from pkpd.individual.modes import effects_of
 from pkpd.individual.problem import population_space
@@ -150,20 +150,13 @@ def _ground(folder: Path, progress: Progress) -> tuple[Ground, Settings]:
     """The density of a folder's fit; the search's evaluations are kept for a run to take up."""
     if is_joint(folder / "fit.toml"):
         opened = open_joint(folder)
-        likelihood = joined(opened, _planned(opened.problem, progress))
+        likelihood = joined(opened, planned_arms(opened.problem, progress))
         kept = checkpoint(folder, {**provenance(opened.problem), "hashes": joint_hashes(opened)})
         return joint_ground(find_start(likelihood, progress, kept)), opened.settings
     problem = open_fit(folder)
     kept = checkpoint(folder, provenance(problem))
-    start = search.find_mode(_planned(problem, progress), progress, kept)
+    start = search.find_mode(planned_arms(problem, progress), progress, kept)
     return arms_ground(start), problem.settings
-
-
-def _planned(problem: Problem, progress: Progress):
-    progress("planning the mesh", 0.0)
-    likelihood, _ = planned(problem.settings, problem.data, problem.disease, problem.pk)
-    progress("planning the mesh", 1.0)
-    return likelihood
 
 
 def arms_ground(start: search.Start) -> Ground:
