@@ -30,13 +30,8 @@ def early(made: Schedule) -> Bool[np.ndarray, "..."]:
     return since < -1e-9 * (1 + np.abs(np.asarray(made.origin)))
 
 
-def early_faults(name: str, model: Model, told: pd.DataFrame, p: Mapping[str, Any]) -> list[Fault]:
-    """A fault for each subject of `told`, its early records that are to have outputs.
-
-    `p` are parameters of one subject, by name, as the equations see them.
-    """
-    if told.empty or not looks_at_time(model, p):
-        return []
+def early_faults(name: str, model: Model, told: pd.DataFrame) -> list[Fault]:
+    """A fault for each subject of `told`, early records that such a model is to give outputs at."""
     return [
         Fault(
             f"{name}, subject {who}",
@@ -50,7 +45,10 @@ def early_faults(name: str, model: Model, told: pd.DataFrame, p: Mapping[str, An
 
 
 def looks_at_time(model: Model, p: Mapping[str, Any]) -> bool:
-    """Whether rates or outputs change with time before any dose, the states as they begin."""
+    """Whether rates or outputs change with time before any dose, the states as they begin.
+
+    `p` are parameters of one subject, by name, as the equations see them.
+    """
     given = model.initial(p) if model.initial else {}
     x = {s: jnp.asarray(given.get(s, 0.0), float) for s in model.states}
 

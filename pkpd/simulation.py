@@ -14,7 +14,7 @@ from pkpd.data.dosing_faults import dosing_faults
 from pkpd.data.event_faults import model_faults
 from pkpd.data.events import Events, Source, read_events
 from pkpd.data.individuals import individual_values
-from pkpd.early_records import early, early_faults
+from pkpd.early_records import early, early_faults, looks_at_time
 from pkpd.errors import DataError, FitError, ModelError
 from pkpd.library import individual, load
 from pkpd.mechanism.adaptive import Equations
@@ -120,12 +120,14 @@ def _refuse_early(
     read: Events, model: Model, own: Mapping[str, np.ndarray], doses: Mapping[str, np.ndarray]
 ) -> None:
     """`DataError` with every subject of whom outputs are asked where the model has no course."""
+    if not looks_at_time(model, {name: float(value[0]) for name, value in own.items()}):
+        return
     table, groups = read.table, by_subject(read.table)
     before = np.zeros(len(table), bool)
     for rows, made in zip(groups.values(), schedules(model, table, groups, doses), strict=True):
         before[rows] = early(made)[: len(rows)]
     told = table[before & table["EVID"].isin([0, 2]).to_numpy()]
-    faults = early_faults(read.name, model, told, {n: float(v[0]) for n, v in own.items()})
+    faults = early_faults(read.name, model, told)
     if faults:
         raise DataError(faults)
 

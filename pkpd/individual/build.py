@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Array
 
 from pkpd.data.dosing_faults import dosing_faults
-from pkpd.early_records import early, early_faults
+from pkpd.early_records import early, early_faults, looks_at_time
 from pkpd.errors import DataError, ModelError
 from pkpd.individual.design import Design, design
 from pkpd.individual.free import OCCASION, SUBJECT, free_space, groups
@@ -71,9 +71,8 @@ def _check_clock(bare: IndividualLikelihood) -> None:
         return
     medians = bare.space.unpack(bare.space.medians())
     p = {name: jnp.ravel(jnp.asarray(value))[0] for name, value in bare.own(medians).items()}
-    faults = early_faults(bare.settings.data, bare.model, told, p)
-    if faults:
-        raise DataError(faults)
+    if looks_at_time(bare.model, p):
+        raise DataError(early_faults(bare.settings.data, bare.model, told))
 
 
 def _both[First, Second](first: Callable[[], First], second: Callable[[], Second]) -> tuple:
