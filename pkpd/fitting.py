@@ -45,6 +45,14 @@ def sampled_likelihood(problem: Problem, posterior: Posterior) -> Likelihood:
     return replace(likelihood, frozen=held_from(posterior.tree["held"].dataset))
 
 
+def planned_arms(problem: Problem, progress: Progress) -> Likelihood:
+    """The likelihood of a problem on the mesh that a run would plan."""
+    progress("planning the mesh", 0.0)
+    likelihood, _ = planned(problem.settings, problem.data, problem.disease, problem.pk)
+    progress("planning the mesh", 1.0)
+    return likelihood
+
+
 @dataclass(frozen=True)
 class _Prepared:
     """A problem with a place to sample from, and what its card will say of that."""

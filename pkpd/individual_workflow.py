@@ -30,7 +30,7 @@ from pkpd.individual_folder import (
 )
 from pkpd.individual_sampling import Drawn, draw
 from pkpd.posterior import Posterior, load_posterior
-from pkpd.prediction.individual_seen import goodness_table, visual_table
+from pkpd.prediction.individual_seen import error_table, fresh, goodness_table, visual_table
 from pkpd.prediction.new_subjects import new_subjects
 from pkpd.provenance import file_hash
 from pkpd.statement import statement
@@ -43,7 +43,9 @@ PROOF = 100
 SEEN = 300
 """Draws behind the fit of each row."""
 
-TABLES = ("summary.csv", "gof.csv", "vpc.csv", "individuals.csv", "predictions.csv")
+TABLES = (
+    "summary.csv", "gof.csv", "vpc.csv", "npde.csv", "individuals.csv", "predictions.csv",
+)  # fmt: skip
 
 
 def fit(folder: Path, *, progress: Progress) -> Posterior:
@@ -102,7 +104,7 @@ def with_draws(folder: Path) -> tuple[IndividualFit, Posterior]:
 
 
 def diagnose(folder: Path, *, progress: Progress) -> Diagnosis:
-    """Check the posterior; writes summary.csv, gof.csv, vpc.csv, individuals.csv and the card."""
+    """Check the posterior; writes its tables (all but predictions.csv) and the card."""
     opened, posterior = with_draws(folder)
     likelihood, settings = _sampled(opened, posterior), opened.settings
     level = settings.predictions.level
@@ -118,15 +120,14 @@ def diagnose(folder: Path, *, progress: Progress) -> Diagnosis:
     _table(table, folder / "summary.csv")
     _table(gof, folder / "gof.csv")
     replicates = posterior.draws(settings.predictions.replicates)
-    visual = visual_table(
-        likelihood, replicates, gof, lambda share: progress("visual check", share)
-    )
-    _table(visual, folder / "vpc.csv")
+    new = fresh(likelihood, replicates, lambda share: progress("visual check", share))
+    _table(visual_table(likelihood, new, gof), folder / "vpc.csv")
+    _table(error_table(likelihood, new, gof), folder / "npde.csv")
     _table(individuals(likelihood, posterior.draws(SEEN), shrinkage, level=level),
            folder / "individuals.csv")  # fmt: skip
     diagnosis = Diagnosis(tuple(checks))
     _write_card(opened, posterior, diagnosis, table)
-    update_card(folder, {"replicates_lost": visual.attrs["lost"]})
+    update_card(folder, {"replicates_lost": new.lost})
     return diagnosis
 
 

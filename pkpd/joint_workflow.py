@@ -33,7 +33,7 @@ from pkpd.joint.start import JointStart, find_start
 from pkpd.joint_folder import JointFit, joint_hashes, open_joint, told
 from pkpd.joint_sampling import sample
 from pkpd.posterior import Posterior
-from pkpd.prediction.individual_seen import goodness_table, visual_table
+from pkpd.prediction.individual_seen import error_table, fresh, goodness_table, visual_table
 from pkpd.prediction.predictive import predictive
 from pkpd.provenance import provenance
 from pkpd.reporting.folder import AFTER, COLUMNS
@@ -101,7 +101,8 @@ def diagnose(
     opened = open_joint(folder)
     likelihood, demands = joined(opened, arms), opened.settings.demands
     level = opened.settings.predictions.level
-    seen, own = _arms_seen(arms, posterior, progress), _own_seen(likelihood, posterior, progress)
+    seen = _arms_seen(arms, posterior, progress)
+    own, lost = _own_seen(likelihood, posterior, progress)
     space = likelihood.population
     table = summary(space, posterior.tree, prior_draws(space, 4000, 1), level=level)
     fitted = seen[seen["fitted"].astype(bool)]
@@ -124,7 +125,7 @@ def diagnose(
             "kind": "joint",
             "individual": told(opened),
             "centring": posterior.provenance["centring"],
-            "replicates_lost": own["vpc.csv"].attrs["lost"],
+            "replicates_lost": lost,
             "time_unit": opened.individual.model.units["time"],
         },
     )
@@ -176,8 +177,8 @@ def translated_draws(likelihood: JointLikelihood, draws: Draws) -> Draws:
 
 def _own_seen(
     likelihood: JointLikelihood, posterior: Posterior, progress: Progress
-) -> dict[str, pd.DataFrame]:
-    """The individuals' tables, by file: as an individual-level fit writes them."""
+) -> tuple[dict[str, pd.DataFrame], int]:
+    """The individuals' tables, by file: as an individual-level fit writes them; replicates lost."""
     individual = likelihood.individual
     asked = individual.settings.predictions
     draws = translated_draws(likelihood, posterior.draws(SEEN))
@@ -185,12 +186,18 @@ def _own_seen(
     gof = goodness_table(
         individual, draws, lambda share: progress("the individuals' predictive check", share)
     )
-    visual = visual_table(
-        individual, replicates, gof, lambda share: progress("the individuals' visual check", share)
+    new = fresh(
+        individual, replicates, lambda share: progress("the individuals' visual check", share)
     )
     kept = {n: each["shrinkage"] for n, each in posterior.provenance["centring"].items()}
     own = individuals(individual, draws, kept, level=asked.level)
-    return {"gof.csv": gof, "vpc.csv": visual, "individuals.csv": own}
+    tables = {
+        "gof.csv": gof,
+        "vpc.csv": visual_table(individual, new, gof),
+        "npde.csv": error_table(individual, new, gof),
+        "individuals.csv": own,
+    }
+    return tables, new.lost
 
 
 def stale(folder: Path) -> str:

@@ -1,6 +1,7 @@
-"""Quick looks at an individual-level fit: a mode, a Gaussian about it, or Pathfinder; no posterior.
+"""Quick looks at a fit: a mode, a Gaussian about it, or Pathfinder; no posterior.
 
-The mode is that of the marginal posterior: random effects are integrated by Laplace's approximation
+Fits of arms and joint fits: `quick_population`. Of an individual-level fit the mode is that of the
+marginal posterior: random effects are integrated by Laplace's approximation
 (`individual.modes`), for the joint mode of population and effects collapses. It is sought in
 standardised, unbounded coordinates z (log, logit or the number itself over its prior's SD), where
 no SD can run off to zero; a mode depends on coordinates, and this one is told on the natural scale.
@@ -31,19 +32,17 @@ from pkpd.individual.marginal import Objective, descent
 from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.individual_folder import IndividualFit, individual_provenance, open_individual
 from pkpd.individual_sampling import remembered_start
+from pkpd.quick_mode import COLUMNS, Mode, look_table, settled
+from pkpd.quick_population import population_look
+from pkpd.settings_individual import is_individual
 from pkpd.variation import standard
 
 KINDS = ("map", "laplace", "pathfinder")
-COLUMNS = ("parameter", "estimate", "lower", "upper", "level", "kind", "unit")
 
-MOST, ROUNDS = 500, 20
-"""Evaluations of the first search at most, and Newton's steps after it."""
+__all__ = ["COLUMNS", "KINDS", "Mode", "QuickLook", "marginal_mode", "quick", "table_of"]
 
-PROBE = 0.01
-"""Step of the differences that give the Hessian."""
-
-NEAR = 1e-3
-"""How far, in posterior SDs, Newton says that the mode may still be."""
+MOST = 500
+"""Evaluations of the first search at most; Newton's steps come after it."""
 
 Progress = Callable[[str, float], None]
 
@@ -64,31 +63,26 @@ class QuickLook:
         return "\n\n".join([head, table, f"{self.told}\n{written}"])
 
 
-@dataclass(frozen=True)
-class Mode:
-    """The marginal mode (flat, standardised), its covariance, and the log-density there."""
-
-    at: Float[np.ndarray, " P"]
-    covariance: Float[np.ndarray, "P P"]
-    log_density: float
-
-
 def quick(folder: Path, kind: str, *, progress: Progress) -> QuickLook:
     """A quick look at a fit; writes `quick-KIND.csv` and touches no result of a run."""
     _checked(kind)
+    look = _individual_look if is_individual(folder / "fit.toml") else population_look
+    table, told = look(folder, kind, progress)
+    path = folder / f"quick-{kind}.csv"
+    with replacing(path) as partial:
+        table.to_csv(partial, index=False)
+    return QuickLook(kind, table, path, told)
+
+
+def _individual_look(folder: Path, kind: str, progress: Progress) -> tuple[pd.DataFrame, str]:
     opened = open_individual(folder)
     progress("planning the mesh", 0.0)
     likelihood = opened.likelihood
     progress("planning the mesh", 1.0)
     level = likelihood.settings.predictions.level
     if kind == "pathfinder":
-        table, told = _pathfinder(opened, level, progress)
-    else:
-        table, told = _at_mode(likelihood, kind, level, progress)
-    path = folder / f"quick-{kind}.csv"
-    with replacing(path) as partial:
-        table.to_csv(partial, index=False)
-    return QuickLook(kind, table, path, told)
+        return _pathfinder(opened, level, progress)
+    return _at_mode(likelihood, kind, level, progress)
 
 
 def _checked(kind: str) -> None:
@@ -126,18 +120,7 @@ def table_of(
     level: float,
 ) -> pd.DataFrame:
     """The table of a look at the population's numbers, natural values in the space's order."""
-    variables = population_space(likelihood).variables
-    ends = np.full((2, len(variables)), np.nan) if bounds is None else bounds
-    rows = {
-        "parameter": [v.name for v in variables],
-        "estimate": estimate,
-        "lower": ends[0],
-        "upper": ends[1],
-        "level": np.nan if bounds is None else level,
-        "kind": kind,
-        "unit": [v.unit for v in variables],
-    }
-    return pd.DataFrame(rows)[list(COLUMNS)]
+    return look_table(population_space(likelihood), estimate, bounds, kind, level)
 
 
 def marginal_mode(likelihood: IndividualLikelihood, progress: Progress) -> Mode:
@@ -146,16 +129,10 @@ def marginal_mode(likelihood: IndividualLikelihood, progress: Progress) -> Mode:
     size = population_space(likelihood).size
     found = minimize(negative, np.zeros(size), jac=True, method="L-BFGS-B",
                      options={"maxfun": MOST, "ftol": 1e-12, "gtol": 1e-5})  # fmt: skip
-    at, value = found.x, float(found.fun)
-    for _ in range(ROUNDS):
-        hessian, slope = _hessian(negative, at), negative(at)[1]
-        if np.linalg.eigvalsh(hessian).min() <= 0:
-            break
-        step = -np.linalg.solve(hessian, slope)
-        if -slope @ step < NEAR**2:
-            progress("finding the mode", 1.0)
-            return Mode(at, np.linalg.inv(hessian), -value)
-        at, value = _shortened(negative, at, value, step)
+    mode = settled(negative, found.x)
+    if mode is not None:
+        progress("finding the mode", 1.0)
+        return mode
     raise FitError(
         "No mode of the marginal posterior was found from the prior medians: the density still "
         "rises, or is no number there. Check the priors' medians against the data with "
@@ -166,25 +143,6 @@ def marginal_mode(likelihood: IndividualLikelihood, progress: Progress) -> Mode:
 def _objective(likelihood: IndividualLikelihood, progress: Progress) -> Objective:
     count = itertools.count(1)
     return descent(likelihood, lambda: progress("finding the mode", min(0.9, next(count) / MOST)))
-
-
-def _hessian(negative: Objective, at: np.ndarray) -> Float[np.ndarray, "P P"]:
-    """By central differences of the gradient."""
-    steps = PROBE * np.eye(at.size)
-    rows = np.array([(negative(at + s)[1] - negative(at - s)[1]) / (2 * PROBE) for s in steps])
-    return (rows + rows.T) / 2
-
-
-def _shortened(
-    negative: Objective, at: np.ndarray, value: float, step: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """The end of the longest step of 1, 1/2, 1/4 .. that does not lead uphill."""
-    for _ in range(12):
-        there = negative(at + step)[0]
-        if there <= value:
-            return at + step, there
-        step = step / 2
-    return at, value
 
 
 def _pathfinder(

@@ -1,4 +1,4 @@
-"""Pathfinder for an individual-level fit, by blackjax (the extra `quick`).
+"""Pathfinder for a quick look at a fit, by blackjax (the extra `quick`).
 
 Several quasi-Newton paths climb the log marginal posterior of the population, its random effects
 integrated by Laplace's approximation; of the Gaussians along each path that with the best evidence
@@ -85,7 +85,7 @@ class Found:
 
 
 def pathfinder(start: Start, progress: Progress) -> Found:
-    """Weighed draws, by paths that begin about a start; the seed is the sampler's."""
+    """An individual-level fit's, by paths that begin about a start; the seed is the sampler's."""
     likelihood, seed = start.likelihood, start.likelihood.settings.sampler.seed
     space, marginal = population_space(likelihood), log_marginal(likelihood)
     eigen, vectors = np.linalg.eigh(start.covariance)
@@ -94,16 +94,27 @@ def pathfinder(start: Start, progress: Progress) -> Found:
     def placed(u: Array) -> Array:
         return jnp.asarray(start.population) + factor @ u
 
-    progress("pathfinder", 0.0)
-    points, log_ratios = paths(
+    return climbed(
         lambda u: marginal(placed(u), begin)[0],
+        lambda u: standard.to_natural(space, placed(u)),
         space.size,
         seed,
-        lambda done: progress("pathfinder", done),
+        progress,
     )
+
+
+def climbed(
+    density: Callable[[Array], Array],
+    natural: Callable[[Array], Array],
+    size: int,
+    seed: int,
+    progress: Progress,
+) -> Found:
+    """Weighed draws of a log-density of `size` coordinates in which it is nearly round."""
+    progress("pathfinder", 0.0)
+    points, log_ratios = paths(density, size, seed, lambda done: progress("pathfinder", done))
     weights, pareto_k = weighed(log_ratios)
-    values = jax.vmap(lambda u: standard.to_natural(space, placed(u)))(jnp.asarray(points))
-    return Found(np.asarray(values), weights, pareto_k, seed)
+    return Found(np.asarray(jax.vmap(natural)(jnp.asarray(points))), weights, pareto_k, seed)
 
 
 def paths(

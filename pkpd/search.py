@@ -58,7 +58,7 @@ class Start:
         return self.make(self.likelihood.frozen)
 
 
-def _objective(likelihood: Likelihood, call: ValueAndGradient) -> Objective:
+def objective(likelihood: Likelihood, call: ValueAndGradient) -> Objective:
     """Minus the log-density of centred coordinates over SCALE, with its gradient."""
     space = likelihood.space
     place = jax.jit(lambda c: centring.to_natural(space, c))
@@ -97,7 +97,7 @@ def find_mode(likelihood: Likelihood, progress: Progress, kept: Checkpoint | Non
     around = Frame(np.zeros(size), np.eye(size))
     for number, most in enumerate(SEARCH):
         with evaluations(kept, f"start {number}") as known:
-            negative = _objective(held, make(held.frozen))
+            negative = objective(held, make(held.frozen))
             negative = known.of(negative, size) if known else negative
             mode = _mode(negative, around, most)
             around = standard.frame(mode, _hessian(negative, mode))
@@ -115,7 +115,7 @@ def learn(start: Start, draws: Float[np.ndarray, "draws size"]) -> Start:
     centre = points.mean(axis=0)
     reference = np.asarray(centring.to_natural(space, jnp.asarray(centre)))
     held = replace(start.likelihood, frozen=start.hold(reference))
-    negative = _objective(held, start.make(held.frozen))
+    negative = objective(held, start.make(held.frozen))
     chosen = points[np.linspace(0, len(points) - 1, CURVATURES).astype(int)]
     with ThreadPoolExecutor(2) as pool:
         curvatures = list(pool.map(lambda point: _hessian(negative, point), chosen))

@@ -14,6 +14,7 @@ from pkpd.data.dosing_faults import dosing_faults
 from pkpd.data.event_faults import model_faults
 from pkpd.data.events import Events, Source, read_events
 from pkpd.data.individuals import individual_values
+from pkpd.early_records import early, early_faults, looks_at_time
 from pkpd.errors import DataError, FitError, ModelError
 from pkpd.library import individual, load
 from pkpd.mechanism.adaptive import Equations
@@ -46,7 +47,8 @@ def simulate(
     subject's random effect applied, before covariates act; `f_`, `lag_`, `rate_` and `dur_` of a
     compartment replace what the model makes of them. Covariates are columns of the events; where
     there is no column the reference value holds. A record's own covariates govern the interval
-    that ends at it. The model's time counts from the subject's first dose since the last reset.
+    that ends at it. The model's time counts from the subject's first dose since the last reset;
+    records before it are refused where a model without drug looks at time (`early_records`).
 
     Events are those of NONMEM's PREDPP: EVID 0 to 4, ADDL and II, SS 1 and 2 with doses at once,
     infusions (longer than II, too) and constant infusions (AMT 0), RATE above zero, -1 (parameter
@@ -77,6 +79,7 @@ def simulate(
     own, named = _parameters(model, read.table, parameters, settings or {})
     doses = dosing(model, read.table, {**own, **named})
     _refuse_doses(read, model, own, doses)
+    _refuse_early(read, model, own, doses)
     return _rows(model, read.table, _levels(model, read.table, own, doses, method), own)
 
 
@@ -111,6 +114,22 @@ def _refuse_doses(
         {name: value[0] for name, value in own.items()}
     ):
         raise ModelError(f"The rates of {model.name} look at time: it has no steady state (SS).")
+
+
+def _refuse_early(
+    read: Events, model: Model, own: Mapping[str, np.ndarray], doses: Mapping[str, np.ndarray]
+) -> None:
+    """`DataError` with every subject of whom outputs are asked where the model has no course."""
+    if not looks_at_time(model, {name: float(value[0]) for name, value in own.items()}):
+        return
+    table, groups = read.table, by_subject(read.table)
+    before = np.zeros(len(table), bool)
+    for rows, made in zip(groups.values(), schedules(model, table, groups, doses), strict=True):
+        before[rows] = early(made)[: len(rows)]
+    told = table[before & table["EVID"].isin([0, 2]).to_numpy()]
+    faults = early_faults(read.name, model, told)
+    if faults:
+        raise DataError(faults)
 
 
 def _levels(

@@ -89,21 +89,13 @@ def fit(folder: Path, *, progress: Progress = silent) -> Posterior:
 
 
 def quick(folder: Path, kind: str, *, progress: Progress = silent) -> QuickLook:
-    """A quick look at a fit of individual records, no posterior; writes quick-KIND.csv."""
-    _only_individual(folder, f"quick look {kind}")
+    """A quick look at a fit, no posterior; writes quick-KIND.csv."""
     return quick_looks.quick(folder, kind, progress=progress)
 
 
 def prior_predictive(folder: Path, *, progress: Progress = silent) -> PriorPredictive:
-    """Data sets simulated from the prior of a fit of individual records; writes prior.csv."""
-    _only_individual(folder, "prior predictive check")
+    """Data sets simulated from the prior of a fit; writes prior.csv."""
     return prior_check.prior_predictive(folder, progress=progress)
-
-
-def _only_individual(folder: Path, what: str) -> None:
-    if (folder / "fit.toml").is_file() and not is_individual(folder / "fit.toml"):
-        found = f"the {what} is of fits of individual records, and this is none"
-        raise DataError([Fault(str(folder), found, f"Run `pkpd run {folder}`")])
 
 
 def diagnose(folder: Path, *, progress: Progress = silent) -> Diagnosis:

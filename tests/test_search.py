@@ -81,7 +81,7 @@ def test_in_the_frame_the_known_directions_have_curvature_one(start, learnt):
 
 
 def test_the_search_finds_the_mode(start):
-    negative = search._objective(start.likelihood, start.call)
+    negative = search.objective(start.likelihood, start.call)
     mode = search._mode(negative, start.around, 200)
     values = FREE.unpack(centring.to_natural(FREE, jnp.asarray(mode)))
     logs = np.log([*values["ks"], values["km"]])

@@ -15,7 +15,11 @@ FEWEST = 2
 
 
 def npde(
-    observed: pd.DataFrame, replicates: Float[np.ndarray, "rep row"], *, seed: int
+    observed: pd.DataFrame,
+    replicates: Float[np.ndarray, "rep row"],
+    *,
+    seed: int,
+    refuse: bool = True,
 ) -> Float[np.ndarray, " row"]:
     """Errors decorrelated within each subject (Brendel 2006, Comets 2008): independent N(0, 1).
 
@@ -24,7 +28,7 @@ def npde(
     subject, output, value, censored and limit as in `vpc`; rows of a subject stand in order of
     time. What is censored is drawn from the replicates beyond its limit, and these replicates are
     redrawn likewise (Nguyen 2012). NaN where replicates do not vary. A subject whose replicates
-    have no regular covariance is refused.
+    have no regular covariance is refused; without `refuse` its rows are NaN.
     """
     made = np.asarray(replicates, float)
     checked(observed, made)
@@ -43,7 +47,7 @@ def npde(
         middle = copies[:, at].mean(axis=0)
         whitened[at] = linalg.solve_triangular(root, seen[at] - middle, lower=True)
         whites[:, at] = linalg.solve_triangular(root, (copies[:, at] - middle).T, lower=True).T
-    if faults:
+    if faults and refuse:
         raise DataError(faults)
     return _normal(whitened, whites, generator)
 

@@ -14,7 +14,8 @@ from pkpd.variation import standard
 from pkpd.variation.space import Space, Variable
 
 
-def _scalars(space: Space) -> Iterator[tuple[str, Variable, tuple[int, ...]]]:
+def scalars(space: Space) -> Iterator[tuple[str, Variable, tuple[int, ...]]]:
+    """Every free number, in the flat order: its label, its variable, its place in that."""
     for variable in space.variables:
         if variable.dim is None:
             yield variable.name, variable, ()
@@ -44,7 +45,7 @@ def summary(
         "ess_tail": az.ess(posterior, method="tail"),
     }
     rows = []
-    for label, variable, at in _scalars(space):
+    for label, variable, at in scalars(space):
         draws = posterior[variable.name].values[(..., *at)].ravel()
         before = prior[variable.name][(..., *at)].ravel()
         spread = [

@@ -12,6 +12,7 @@ import pandas as pd
 from jaxtyping import Array
 
 from pkpd.data.dosing_faults import dosing_faults
+from pkpd.early_records import early, early_faults, looks_at_time
 from pkpd.errors import DataError, ModelError
 from pkpd.individual.design import Design, design
 from pkpd.individual.free import OCCASION, SUBJECT, free_space, groups
@@ -52,7 +53,26 @@ def unsolved(
     coords = {SUBJECT: fixed.subjects, OCCASION: fixed.occasions}
     space = free_space(made, settings.blocks, settings.observations, coords)
     tied = groups(settings.blocks)
-    return IndividualLikelihood(settings, model, made, tied, space, Solver(model, fixed))
+    found = IndividualLikelihood(settings, model, made, tied, space, Solver(model, fixed))
+    _check_clock(found)
+    return found
+
+
+def _check_clock(bare: IndividualLikelihood) -> None:
+    """`DataError` with every subject observed before its first dose, where that has no course."""
+    fixed, groups = bare.solver.design, by_subject(bare.solver.design.table)
+    before, observed = np.zeros((2, len(fixed.table)), bool)
+    for own, rows in zip(early(fixed.schedule), groups.values(), strict=True):
+        before[rows] = own[: len(rows)]
+    for stream in fixed.streams:
+        observed[stream.row] = True
+    told = fixed.table[before & observed]
+    if told.empty:
+        return
+    medians = bare.space.unpack(bare.space.medians())
+    p = {name: jnp.ravel(jnp.asarray(value))[0] for name, value in bare.own(medians).items()}
+    if looks_at_time(bare.model, p):
+        raise DataError(early_faults(bare.settings.data, bare.model, told))
 
 
 def _both[First, Second](first: Callable[[], First], second: Callable[[], Second]) -> tuple:

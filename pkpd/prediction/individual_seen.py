@@ -1,4 +1,4 @@
-"""Individuals held against their fit: the tables gof.csv and vpc.csv of a likelihood and draws.
+"""Individuals held against their fit: gof.csv, vpc.csv and npde.csv of a likelihood and draws.
 
 Draws are of the individual level's numbers, by name; level, seeds, replicates and bins are those of
 the likelihood's own settings.
@@ -7,11 +7,13 @@ the likelihood's own settings.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from pkpd.diagnosis.individual import goodness, place
+from pkpd.diagnosis.npde import npde
 from pkpd.diagnosis.vpc import vpc
 from pkpd.errors import FitError
 from pkpd.individual.problem import IndividualLikelihood
@@ -19,6 +21,12 @@ from pkpd.prediction.replicates import Seen, again, finite, typical_rows
 
 MOST_LOST = 0.1
 """Share of replicates that may be no numbers, and are left out: an extreme new subject in each."""
+
+NUMBERS = ("continuous", "bounded")
+"""Outcomes whose rows have prediction errors: numbers that replicates may lie above or below."""
+
+ERRORS = ("subject", "arm", "time", "output", "observed", "censored", "pred", "npde")
+"""Columns of npde.csv."""
 
 Draws = dict[str, np.ndarray]
 Heard = Callable[[float], None]
@@ -38,16 +46,18 @@ def goodness_table(likelihood: IndividualLikelihood, draws: Draws, heard: Heard)
     return pd.concat(tables, ignore_index=True)
 
 
-def visual_table(
-    likelihood: IndividualLikelihood, draws: Draws, gof: pd.DataFrame, heard: Heard
-) -> pd.DataFrame:
-    """vpc.csv of new subjects, a replicate a draw: plain and, where it can be, corrected.
+@dataclass(frozen=True)
+class Fresh:
+    """Data sets of new subjects, a draw each; `lost` more were no numbers and are left out."""
 
-    `gof` is `goodness_table`'s, whose typical predictions correct. Replicates that are no numbers
-    somewhere are left out, `attrs["lost"]` of them.
-    """
-    asked = likelihood.settings.predictions
-    seen = again(likelihood, draws, seed=asked.seed + 1, new_subjects=True, progress=heard)
+    seen: Seen
+    lost: int
+
+
+def fresh(likelihood: IndividualLikelihood, draws: Draws, heard: Heard) -> Fresh:
+    """New subjects with the doses, times and covariates of the data; refused if many are lost."""
+    seed = likelihood.settings.predictions.seed + 1
+    seen = again(likelihood, draws, seed=seed, new_subjects=True, progress=heard)
     seen, lost = finite(seen)
     if lost > MOST_LOST * (lost + len(seen.expected[0])):
         raise FitError(
@@ -55,6 +65,32 @@ def visual_table(
             "somewhere: the mesh does not hold for subjects as unlike as the posterior allows. "
             "Lower engine.tolerance, or set engine.method = 'rosenbrock'."
         )
+    return Fresh(seen, lost)
+
+
+def error_table(likelihood: IndividualLikelihood, new: Fresh, gof: pd.DataFrame) -> pd.DataFrame:
+    """npde.csv: prediction errors of each row of a continuous or bounded outcome.
+
+    Errors are decorrelated within subject and output; `gof` is `goodness_table`'s. NaN where a
+    subject has too many rows for the data sets there are, or where these do not vary.
+    """
+    seed, tables = likelihood.settings.predictions.seed + 2, []
+    for stream, copies in zip(likelihood.solver.design.streams, new.seen.simulated, strict=True):
+        observed = place(likelihood, stream)
+        own = gof[gof["output"] == stream.observation.label]
+        if stream.observation.outcome in NUMBERS:
+            errors = npde(observed, copies, seed=seed, refuse=False)
+            tables.append(own[list(ERRORS[:-1])].assign(npde=errors))
+    blank = pd.DataFrame(columns=list(ERRORS))
+    return pd.concat(tables, ignore_index=True) if tables else blank
+
+
+def visual_table(likelihood: IndividualLikelihood, new: Fresh, gof: pd.DataFrame) -> pd.DataFrame:
+    """vpc.csv of new subjects, a replicate a draw: plain and, where it can be, corrected.
+
+    `gof` is `goodness_table`'s, whose typical predictions correct.
+    """
+    asked, seen = likelihood.settings.predictions, new.seen
     observed, replicates, drawn = _drawn(likelihood, seen)
     tables = [plain_table(likelihood, seen)]
     pred = gof["pred"].to_numpy(float)[drawn]
@@ -65,9 +101,7 @@ def visual_table(
             some, copies, bins=asked.bins, level=asked.level, corrected=True, pred=pred[plain]
         )
         tables.append(corrected)
-    table = pd.concat(tables, ignore_index=True)
-    table.attrs["lost"] = lost
-    return table
+    return pd.concat(tables, ignore_index=True)
 
 
 def plain_table(likelihood: IndividualLikelihood, seen: Seen) -> pd.DataFrame:

@@ -1,8 +1,9 @@
-"""Posterior predictive check: each posted number against what the fit would have posted."""
+"""Predictive checks: each posted number against what the fit, or its prior, would have posted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,8 +12,9 @@ import pandas as pd
 from pkpd.arm_level.frozen import Frozen
 from pkpd.arm_level.problem import Likelihood
 from pkpd.arm_level.summaries import Summaries
+from pkpd.prediction.cohort import Course
 from pkpd.prediction.given import given_first_visit
-from pkpd.prediction.posted import courses, simulated
+from pkpd.prediction.posted import RESERVE, courses, simulated
 from pkpd.prediction.statistics import on_fitted_scale, with_discrepancy
 
 COLUMNS = (
@@ -23,6 +25,9 @@ WORDS = {
     "EASI_PCHG": ("mean", "observed"), "CONC": ("mean", "PK_set"),
     "present": ("percent", "observed"), "ENTRY": ("percent", "observed"),
 }  # fmt: skip
+
+TOGETHER = 20
+"""Draws whose data sets are simulated at once: spare patients take memory."""
 
 
 def predictive(
@@ -39,14 +44,61 @@ def predictive(
     count = len(next(iter(draws.values())))
     random = np.random.default_rng(seed)
     natural = simulated(likelihood, draws, courses(likelihood, draws), random, replicates=count)
-    found = [
-        row
-        for s, held, replicated in zip(
-            likelihood.studies, _held(likelihood, draws), natural, strict=True
-        )
-        for row in _rows(s, held, _observed(s, replicated, random), level)
-    ]
+    found = []
+    for s, held, part in zip(likelihood.studies, _held(likelihood, draws), natural, strict=True):
+        replicated = _observed(s, part, random)
+        if s.entered:
+            replicated = given_first_visit(s, held, replicated)
+        found += _rows(s, replicated, level)
     return pd.DataFrame(found, columns=list(COLUMNS))
+
+
+def foreseen(
+    likelihood: Likelihood,
+    draws: Mapping[str, np.ndarray],
+    *,
+    level: float,
+    seed: int,
+    heard: Callable[[float], None] = lambda share: None,
+) -> tuple[pd.DataFrame, int]:
+    """Every posted number among data sets simulated from draws of the prior, and draws lost.
+
+    Columns as in `predictive`. A draw gives one data set with the posted numbers of patients, whole
+    and on no data's condition: later arms are filled to their posted sizes with that data set's
+    own responders, whose selection visit is simulated, too (it is not fitted). Draws under which a
+    randomised arm has a number that is none are lost, and left out.
+    """
+    draws = {name: np.asarray(draws[name]) for name in likelihood.space.names}
+    count, random = len(next(iter(draws.values()))), np.random.default_rng(seed)
+    found, parts = courses(likelihood, draws), []
+    for begin in range(0, count, TOGETHER):
+        some = slice(begin, min(begin + TOGETHER, count))
+        own = {name: value[some] for name, value in draws.items()}
+        made = tuple(_some(each, some) for each in found)
+        size = some.stop - some.start
+        parts.append(simulated(likelihood, own, made, random, replicates=size, reserve=RESERVE))
+        heard(some.stop / count)
+    return _among(likelihood, [np.concatenate(each) for each in zip(*parts, strict=True)],
+                  random, level)  # fmt: skip
+
+
+def _some(found: Course, draws: slice) -> Course:
+    """A study's virtual patients for some of the draws."""
+    return replace(
+        found, ratio=found.ratio[draws], stay=found.stay[draws], level=found.level[draws]
+    )
+
+
+def _among(
+    likelihood: Likelihood, natural: list[np.ndarray], random: np.random.Generator, level: float
+) -> tuple[pd.DataFrame, int]:
+    """The table of simulated data sets (natural scales, by study), and how many were lost."""
+    pairs = list(zip(likelihood.studies, natural, strict=True))
+    whole = np.logical_and.reduce(
+        [np.isfinite(part[:, s.posted]).all(axis=1) for s, part in pairs if not s.entered]
+    )
+    rows = [row for s, part in pairs for row in _rows(s, _observed(s, part[whole], random), level)]
+    return pd.DataFrame(rows, columns=list(COLUMNS)), int((~whole).sum())
 
 
 def _observed(s: Summaries, natural: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -62,11 +114,10 @@ def _held(likelihood: Likelihood, draws: Mapping[str, np.ndarray]) -> tuple[Froz
     return likelihood.frozen
 
 
-def _rows(s: Summaries, held: Frozen, replicated: np.ndarray, level: float) -> list[dict]:
+def _rows(s: Summaries, replicated: np.ndarray, level: float) -> list[dict]:
+    """Each posted number among replicates on the fitted scale."""
     tail = (1 - level) / 2
     observed, size = natural_scale(s, s.observed), _sizes(s)
-    if s.entered:
-        replicated = given_first_visit(s, held, replicated)
     replicated = natural_scale(s, replicated)
     rows = []
     for a, f in np.argwhere(s.posted):

@@ -13,6 +13,7 @@ from pkpd.reporting.individual_blocks import (
     predicted_blocks,
     vpc_blocks,
 )
+from pkpd.reporting.individual_errors import error_blocks, errors_table
 from pkpd.reporting.individual_estimates import estimates_table
 from pkpd.reporting.individual_folder import IndividualFolder
 from pkpd.reporting.individual_tables import (
@@ -85,6 +86,8 @@ def of_data(fit: IndividualFolder) -> dict:
         "subjects": subjects_table(fit.individuals) if len(fit.individuals) else None,
         "gofs": gof_blocks(fit.gof, unit),
         "gof_table": gof_table(fit.gof) if len(fit.gof) else None,
+        "errors": error_blocks(fit.npde, unit),
+        "errors_table": errors_table(fit.npde) if len(fit.npde) else None,
     }
 
 

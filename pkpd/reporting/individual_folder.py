@@ -20,6 +20,7 @@ COLUMNS = {
         "output,arm,bin,time,time_from,time_to,n,quantile,observed,lower,median,upper,level,kind,"
         "corrected"
     ),
+    "npde.csv": "subject,arm,time,output,observed,censored,pred,npde",
     "individuals.csv": "subject,parameter,mean,lower,upper,level,kind",
     "predictions.csv": (
         "drug,regimen,week,endpoint,estimand,statistic,mean,lower,upper,level,kind,layer"
@@ -33,13 +34,14 @@ TEXT = {
 
 @dataclass(frozen=True)
 class IndividualFolder:
-    """The card and the five tables; an absent table is empty and named in `absent`."""
+    """The card and the six tables; an absent table is empty and named in `absent`."""
 
     name: str
     card: dict
     summary: pd.DataFrame
     gof: pd.DataFrame
     vpc: pd.DataFrame
+    npde: pd.DataFrame
     individuals: pd.DataFrame
     predictions: pd.DataFrame
     absent: tuple[str, ...]

@@ -31,7 +31,7 @@ def gof_figure(rows: pd.DataFrame, *, name: str, title: str, unit: str) -> str:
     drawn = thinned(rows)
     draw_against(axes[0, 0], drawn, "ipred", "Subject's own prediction", log=log)
     draw_against(axes[0, 1], drawn, "pred", "Typical prediction", log=log)
-    draw_residuals(axes[1, 0], drawn, rows, unit)
+    draw_residuals(axes[1, 0], drawn, rows, "time", (time_label(unit), "Residual"))
     draw_normal(axes[1, 1], rows["residual"])
     return svg(figure, name=name, alt=f"{title}. {alt_words(rows)}")
 
@@ -48,30 +48,41 @@ def draw_against(axis: Axes, rows: pd.DataFrame, across: str, label: str, *, log
     axis.set_ylabel("Observed", fontsize=9)
 
 
-def draw_residuals(axis: Axes, drawn: pd.DataFrame, rows: pd.DataFrame, unit: str) -> None:
-    """Draw residuals over time, the 2.5 and 97.5 % points of a normal, and medians of bins."""
+def draw_residuals(
+    axis: Axes,
+    drawn: pd.DataFrame,
+    rows: pd.DataFrame,
+    across: str,
+    labels: tuple[str, str],
+    *,
+    log: bool = False,
+) -> None:
+    """Draw residuals against the column `across`, with normal 2.5 and 97.5 % points and medians.
+
+    `labels` are those of both axes; `drawn` are the rows drawn, the medians are of all.
+    """
     tidy(axis)
-    axis.plot(drawn["time"], drawn["residual"], color=INK, marker="o", markersize=2.6, linestyle="")
+    axis.plot(drawn[across], drawn["residual"], color=INK, marker="o", markersize=2.6, linestyle="")
     axis.axhline(0, color=GREY, linewidth=0.9)
     for bound in (-BOUND, BOUND):
         axis.axhline(bound, color=GREY, linewidth=0.8, linestyle=":")
-    middle = medians(rows)
-    axis.plot(middle["time"], middle["residual"], color=BLUE, linewidth=1.6)
-    set_scale(axis, "x", ends(rows["time"], log=False), log=False)
-    axis.set_xlabel(time_label(unit), fontsize=9)
-    axis.set_ylabel("Residual", fontsize=9)
+    middle = medians(rows, across)
+    axis.plot(middle[across], middle["residual"], color=BLUE, linewidth=1.6)
+    set_scale(axis, "x", ends(rows[across], log=log), log=log)
+    axis.set_xlabel(labels[0], fontsize=9)
+    axis.set_ylabel(labels[1], fontsize=9)
 
 
-def medians(rows: pd.DataFrame) -> pd.DataFrame:
-    """Give back median time and residual of up to `BINS` bins of about equal counts."""
-    known = rows[rows[["time", "residual"]].notna().all(axis=1)]
+def medians(rows: pd.DataFrame, across: str) -> pd.DataFrame:
+    """Give back median `across` and residual of up to `BINS` bins of about equal counts."""
+    known = rows[rows[[across, "residual"]].notna().all(axis=1)]
     if known.empty:
-        return known[["time", "residual"]]
-    place = pd.qcut(known["time"], BINS, labels=False, duplicates="drop")
-    return known[["time", "residual"]].groupby(place).median()
+        return known[[across, "residual"]]
+    place = pd.qcut(known[across], BINS, labels=False, duplicates="drop")
+    return known[[across, "residual"]].groupby(place).median()
 
 
-def draw_normal(axis: Axes, residuals: pd.Series) -> None:
+def draw_normal(axis: Axes, residuals: pd.Series, label: str = "Residual") -> None:
     """Draw ordered residuals against standard normal quantiles, with a band.
 
     The band is the pointwise interval of order statistics of independent normals:
@@ -93,7 +104,7 @@ def draw_normal(axis: Axes, residuals: pd.Series) -> None:
     axis.plot(points["expected"], points["residual"], color=INK, marker="o", markersize=2.6,
               linestyle="")  # fmt: skip
     axis.set_xlabel("Standard normal quantile", fontsize=9)
-    axis.set_ylabel("Residual", fontsize=9)
+    axis.set_ylabel(label, fontsize=9)
 
 
 def alt_words(rows: pd.DataFrame) -> str:

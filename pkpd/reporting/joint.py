@@ -11,7 +11,7 @@ from pkpd.reporting.individual_folder import IndividualFolder
 from pkpd.reporting.individual_tables import centring_table
 from pkpd.reporting.words import listing
 
-OWN = ("gof.csv", "vpc.csv", "individuals.csv")
+OWN = ("gof.csv", "vpc.csv", "npde.csv", "individuals.csv")
 """The individuals' tables, as an individual-level fit has them."""
 
 

@@ -88,6 +88,13 @@ def checks(gof: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def errors(gof: pd.DataFrame) -> pd.DataFrame:
+    """Prediction errors of the concentrations, and of the score none: as rows without have it."""
+    table = gof[["subject", "arm", "time", "output", "observed", "censored", "pred"]].copy()
+    drawn = np.random.default_rng(10).normal(size=len(table))
+    return table.assign(npde=np.where(table["output"] == "concentration", drawn, np.nan))
+
+
 def summary() -> pd.DataFrame:
     listed = [
         ("cl", "clearance", "L/h", 0.132, 0.07),
@@ -155,6 +162,7 @@ def write_folder(folder: Path, *, passed=True, subjects=30, leave_out=()) -> Pat
     gof = rows(subjects)
     made = {
         "summary": summary, "gof": lambda: gof, "vpc": lambda: checks(gof),
+        "npde": lambda: errors(gof),
         "individuals": lambda: individuals(gof), "predictions": predictions,
     }  # fmt: skip
     for name in made.keys() - set(leave_out):
@@ -162,7 +170,7 @@ def write_folder(folder: Path, *, passed=True, subjects=30, leave_out=()) -> Pat
     return folder
 
 
-TABLES = ("summary", "gof", "vpc", "individuals", "predictions")
+TABLES = ("summary", "gof", "vpc", "npde", "individuals", "predictions")
 
 
 @pytest.fixture(scope="module")
@@ -302,6 +310,26 @@ def test_the_table_of_residuals_tells_how_many_lie_inside(html):
         assert cells[2] == f"{100 * some['inside'].mean():.0f}" and cells[3] == "90"
 
 
+def test_prediction_errors_are_told_against_time_prediction_and_the_normal(html):
+    table = errors(rows(30))
+    own = table[table["output"] == "concentration"]["npde"]
+    part = section(html, "gof").partition("Prediction errors npde")[2]
+    found = {
+        name: re.findall(r">([^<>\n]+)\s*</td>", cells)
+        for name, cells in re.findall(
+            r'scope=row class="">(\w+)\s*</th>(.*?)</tr>', part, re.DOTALL
+        )
+    }
+    beyond = f"{100 * (own.abs() > 1.96).mean():.0f}"
+    assert found["concentration"][:2] == [str(len(own)), "0"]
+    assert found["concentration"][-1] == beyond
+    assert float(found["concentration"][3]) == pytest.approx(own.std(), rel=0.01)
+    assert found["pca"][:2] == ["0", "40"]
+    assert re.findall("<h3>(.*?)</h3>", part) == ["concentration: npde"]
+    assert part.count(">npde<") == 3 and ">Typical prediction<" in part
+    assert f"{len(own)} prediction errors have mean" in part
+
+
 def test_figures_of_large_data_draw_some_points_alone():
     many = pd.DataFrame({"time": np.arange(10.0 * MOST_POINTS)})
     few = thinned(many)
@@ -329,7 +357,7 @@ def test_every_interval_states_its_level_and_kind(html):
 
 def test_every_figure_has_words_for_those_who_cannot_see_it(html):
     labels = re.findall(r'<svg[^>]*aria-label="([^"]+)"', html)
-    assert len(labels) == html.count("<svg") == 8 + 4 + 2 + 2 + 1
+    assert len(labels) == html.count("<svg") == 8 + 4 + 2 + 1 + 2 + 1
     assert all(len(label) > 40 for label in labels)
 
 
@@ -344,6 +372,7 @@ def test_every_table_has_a_caption_and_scoped_heads(html):
         ("summary", "No parameter is in summary.csv"),
         ("gof", "No observation is in gof.csv"),
         ("vpc", "No visual predictive check"),
+        ("npde", "No prediction error is in npde.csv"),
         ("individuals", "individuals.csv is absent or empty"),
         ("predictions", "predictions.csv is absent or empty"),
     ],
@@ -360,7 +389,7 @@ def test_tables_whose_numbers_are_all_missing_are_tolerated(tmp_path):
         table = pd.read_csv(folder / f"{name}.csv").head(6)
         for column in set(table.columns) - keep:
             table[column] = math.nan
-        table.drop(columns="level").to_csv(folder / f"{name}.csv", index=False)
+        table.drop(columns="level", errors="ignore").to_csv(folder / f"{name}.csv", index=False)
     html = report(folder).read_text("utf-8")
     assert "vpc.csv has no column level" in html
     assert not re.search(r"\bnan\b|\binf\b", html)

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from test_individual_page import Reader, checks, individuals, rows, section
+from test_individual_page import Reader, checks, errors, individuals, rows, section
 
 from pkpd.reporting import report
 from pkpd.reporting.joint import OWN
@@ -22,7 +22,10 @@ def write(folder, *, leave_out=()):
     more = {"kind": "joint", "individual": ABOUT, "centring": CENTRING, "time_unit": "day"}
     (folder / "card.json").write_text(json.dumps(card | more))
     gof = rows(12)
-    made = {"gof.csv": gof, "vpc.csv": checks(gof), "individuals.csv": individuals(gof)}
+    made = {
+        "gof.csv": gof, "vpc.csv": checks(gof), "npde.csv": errors(gof),
+        "individuals.csv": individuals(gof),
+    }  # fmt: skip
     assert set(made) == set(OWN)
     for name in made.keys() - set(leave_out):
         made[name].to_csv(folder / name, index=False)
