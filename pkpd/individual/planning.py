@@ -121,7 +121,7 @@ def _mesh(
     """The mesh that holds at every point, None where the fine runs themselves do not."""
     fine = jax.jit(fine_run(solver, method))  # one program for all points
     trials = [replace(_tried(solver, own, fine), slack=slack) for own, slack in asked]
-    if not all(np.isfinite(trial.error).all() for trial in trials):
+    if not all(np.isfinite(part).all() for trial in trials for part in (trial.error, trial.after)):
         return None
     error = np.max([trial.error / trial.slack for trial in trials], axis=0)
     aim = tolerance
