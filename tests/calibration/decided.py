@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import sbc
 import small_trial
+from decisions_told import KEPT
 from jaxtyping import Array, Float
 from small_trial import DECIDED, FOLLOWED, INTERVALS, LABELS, OUTPUT, VIRTUAL
 from walking import Walker
@@ -30,9 +31,6 @@ from pkpd.individual.outcomes import drawn
 from pkpd.individual.problem import population_space
 from pkpd.settings import Predictions
 from pkpd.variation.standard import prior_draws
-
-KEPT = 399
-"""Draws of each posterior that decide."""
 
 ENDS = ("lower", "value", "upper")
 NOISELESS = {"flare_sd": 0.0, "flare_memory": 1.0, "visit_memory": 1e-6, "missed": 0.0,

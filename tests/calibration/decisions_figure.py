@@ -26,7 +26,7 @@ def figure(path: Path) -> Figure:
 
 
 def _reliability(axes, found: pd.DataFrame) -> None:
-    """Share true against probability stated; grey marks hold few trials."""
+    """Share true against probability stated."""
     axes.plot([0, 1], [0, 1], color=GREY, lw=0.6)
     off = [low > said or high < said for low, said, high in
            found[["low", "said", "high"]].itertuples(index=False)]  # fmt: skip

@@ -44,7 +44,7 @@ VARYING = ("ec50", "gamma")
 """Between patients; priors of these SDs are the model's own."""
 
 NOISE = 0.3
-SAMPLER = Sampler(chains=2, pilot=0, tune=200, draws=450, target_accept=0.85, adaptation="diag")
+SAMPLER = Sampler(chains=2, pilot=0, tune=150, draws=400, target_accept=0.85, adaptation="diag")
 
 
 def settings(tolerance: float = 1e-2) -> IndividualSettings:
