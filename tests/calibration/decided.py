@@ -55,7 +55,9 @@ def memory(values: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.log(2) / (np.asarray(values["kmem"]) * (1 - np.asarray(values["phi"])))
 
 
-def share_program(count: int = VIRTUAL, tolerance: float = 1e-2) -> Callable[[Named], Array]:
+def share_program(
+    count: int = VIRTUAL, tolerance: float = small_trial.TOLERANCE
+) -> Callable[[Named], Array]:
     """Compiled: named values of draws -> shares (draws, 1, regimens, visits)."""
     likelihood = small_trial.virtual(count, tolerance)
     scores = {n: jnp.tile(z, len(INTERVALS)) for n, z in small_trial.scores(count).items()}

@@ -19,8 +19,8 @@ USUAL = Predictions()
 KEPT = 399
 """Draws of each posterior that decide."""
 
-RHAT, ESS, DIVERGENCES = 1.05, 100.0, 8
-"""Demands on chains of 2 x 400 draws: R-hat at most, ESS at least, divergences at most (1 %)."""
+RHAT, ESS, DIVERGENCES = 1.05, 100.0, 7
+"""Demands on chains of 2 x 350 draws: R-hat at most, ESS at least, divergences at most (1 %)."""
 
 CUTS, GROUPS = (49.0, 82.0), ("short", "medium", "long")
 """Half-lives of memory, in days, that part three groups of about a third of the prior each."""
