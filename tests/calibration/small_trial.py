@@ -4,7 +4,8 @@ Sixty patients get 300 mg every 4 weeks until week 24; from there a quarter each
 4, 8 and 12 weeks, or stop, whoever responds. EASI is seen every 4 weeks until week 48, before the
 dose of that day. One compartment held, T-cell rebalancing: potency, memory (its turnover and how
 much of it effector cells keep up) and steepness free; potency and steepness vary between patients,
-the first by an SD that is held; residual error free. Virtual patients are followed under all four until week 72.
+the first by an SD that is held; residual error free. Virtual patients are followed under all four
+until week 72.
 """
 
 from __future__ import annotations
@@ -50,8 +51,10 @@ SAMPLER = Sampler(chains=2, pilot=0, tune=150, draws=350, target_accept=0.85, ad
 def settings(tolerance: float = TOLERANCE) -> IndividualSettings:
     """The fit: what is held, and priors."""
     free = {
-        name: Choice(median=median, sd=sd, **_between(name)) for name, (median, sd) in FREE.items()
-    }
+        name: Choice(median=median, sd=sd, between=None if name in VARYING else 0.0,
+                     between_fixed=VARYING.get(name))
+        for name, (median, sd) in FREE.items()
+    }  # fmt: skip
     return IndividualSettings(
         name="decisions",
         title="Calibration of decisions",
@@ -62,13 +65,6 @@ def settings(tolerance: float = TOLERANCE) -> IndividualSettings:
         engine=Engine(tolerance=tolerance),
         sampler=SAMPLER,
     )
-
-
-def _between(name: str) -> dict[str, float]:
-    if name not in VARYING:
-        return {"between": 0.0}
-    held = VARYING[name]
-    return {} if held is None else {"between_fixed": held}
 
 
 def dose_weeks(interval: float, last: float) -> np.ndarray:
