@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import decisions_figure
+import decisions_told
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -114,6 +116,8 @@ def main() -> None:
         made["calibration-arms"] = overlaid(arms)
     if (docs / "calibration-recovery.csv").is_file():
         made["calibration-recovery"] = recovery(docs / "calibration-recovery.csv")
+    if decisions_told.PATH.is_file():
+        made["calibration-decisions"] = decisions_figure.figure(decisions_told.PATH)
     with matplotlib.rc_context(SETTINGS):
         for name, figure in made.items():
             figure.savefig(docs / f"{name}.png", dpi=75, metadata={"Software": None})

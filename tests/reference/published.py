@@ -30,6 +30,10 @@ DEMANDS = Demands(rhat=1.03, ess_bulk=100, ess_tail=100)
 """Enough for a median: its Monte Carlo error is then about an eighth of the posterior's SD."""
 
 SHORT = Sampler(chains=2, pilot=0, tune=300, draws=600, target_accept=0.9, adaptation="diag")
+
+LONG = SHORT.model_copy(update={"pilot": 200, "draws": 1500, "target_accept": 0.97})
+"""Where the mode is a poor guide: a pilot run says where to walk, and steps are shorter."""
+
 Draws = Mapping[str, np.ndarray]
 
 
