@@ -23,7 +23,7 @@ from walking import Walker
 
 from pkpd.decision.asked import DecisionAsked
 from pkpd.decision.quantities import ByDraw, Choices, by_draw, choices, summaries
-from pkpd.decision.shares import Followed, shares
+from pkpd.decision.shares import Followed, responding, shares
 from pkpd.decision.weighed import even
 from pkpd.diagnosis.calibration import ranks, thinned
 from pkpd.errors import FitError
@@ -56,7 +56,7 @@ def memory(values: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def share_program(
-    count: int = VIRTUAL, tolerance: float = small_trial.TOLERANCE
+    count: int = VIRTUAL, tolerance: float = small_trial.OF_VIRTUAL
 ) -> Callable[[Named], Array]:
     """Compiled: named values of draws -> shares (draws, 1, regimens, visits)."""
     likelihood = small_trial.virtual(count, tolerance)
@@ -70,8 +70,8 @@ def share_program(
         ratio = ratio * jnp.exp(noise**2 / 2)  # `shares` takes means, the likelihood has medians
         seen = Followed(ratio, jnp.ones_like(ratio), jnp.ones(count))
         luck = {**NOISELESS, "visit_sd": noise, "iga_easi_trial": jnp.zeros(1)}
-        return shares(luck, seen, FOLLOWED, everyone, endpoint="EASI75", estimand="hypothetical",
-                      trial=0)[0]  # fmt: skip
+        there = responding(luck, seen, FOLLOWED, endpoint="EASI75", trial=0)
+        return shares(jnp.zeros(()), seen.stay, there, everyone, "hypothetical")[0]
 
     return jax.jit(lambda draws: jax.lax.map(one, draws))
 
