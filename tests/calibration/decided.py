@@ -56,7 +56,7 @@ def memory(values: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def share_program(
-    count: int = VIRTUAL, tolerance: float = small_trial.TOLERANCE
+    count: int = VIRTUAL, tolerance: float = small_trial.OF_VIRTUAL
 ) -> Callable[[Named], Array]:
     """Compiled: named values of draws -> shares (draws, 1, regimens, visits)."""
     likelihood = small_trial.virtual(count, tolerance)

@@ -44,7 +44,8 @@ FREE = {  # median, SD of the log (phi: of the logit)
 VARYING = {"ec50": 0.5, "gamma": None}
 """Between patients: SDs that are held; None has the model's own prior."""
 
-NOISE, TOLERANCE = 0.3, 1e-3
+NOISE = 0.3
+TOLERANCE, OF_VIRTUAL = 3e-4, 1e-3
 SAMPLER = Sampler(chains=2, pilot=0, tune=150, draws=350, target_accept=0.85, adaptation="diag")
 
 
@@ -109,6 +110,6 @@ def regimens() -> Regimens:
     return Regimens(LABELS, INTERVALS, FOLLOWED)
 
 
-def virtual(count: int = VIRTUAL, tolerance: float = TOLERANCE) -> IndividualLikelihood:
+def virtual(count: int = VIRTUAL, tolerance: float = OF_VIRTUAL) -> IndividualLikelihood:
     """Virtual patients under the first arm, then the same under the second, and so on."""
     return built(list(np.repeat(INTERVALS, count)), FOLLOWED, tolerance)
