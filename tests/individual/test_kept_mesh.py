@@ -10,6 +10,7 @@ from oral_trial import ADDITIVE, settings_of, table
 
 from pkpd.individual.build import individual_likelihood
 from pkpd.individual.kept_mesh import mesh_dataset, on_mesh, replanned
+from pkpd.individual.planning import HOLDS, SLACK
 from pkpd.individual.solve import finer
 from pkpd.individual.start import Start
 from pkpd.library import load
@@ -59,6 +60,14 @@ def test_a_mesh_planned_again_holds_where_sampling_begins(start):
     values = start.values()
     assert not _error(start.likelihood, values) < 0.01  # the mesh of the prior medians does not
     assert _error(replanned(start).likelihood, values) < 0.01
+
+
+@pytest.mark.parametrize("far", [-5.0, 5.0])
+def test_it_holds_roughly_where_an_effect_lies_far_out(start, far):
+    """Looser by the factor that planning states, and a number for every subject."""
+    values = {**start.values(), "vmax_eta": np.full(3, far)}
+    tolerance = start.likelihood.settings.engine.tolerance
+    assert _error(replanned(start).likelihood, values) < SLACK * HOLDS * tolerance
 
 
 def test_a_mesh_is_read_as_it_was_kept(start, tmp_path):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import small_trial
@@ -11,6 +12,7 @@ from scipy.integrate import solve_ivp
 
 from pkpd.diagnosis.individual import prove_mesh
 from pkpd.errors import FitError
+from pkpd.individual import planning
 from pkpd.individual.build import individual_likelihood
 from pkpd.mechanism.lanes import parts
 from pkpd.model import Model, Parameter
@@ -97,3 +99,15 @@ def test_a_mesh_that_is_too_coarse_is_told_by_its_proof(small):
     assert good.shift < 0.05 and good.pareto_k < 0.7
     assert bad.shift > 100 * good.shift
     assert bad.shift > 1.0 or bad.pareto_k > 0.7
+
+
+def test_one_number_lost_among_many_is_an_infinite_error():
+    """XLA's maximum over so many passes over what is not a number (seen on CPU, JAX 0.11)."""
+    after = np.ones((60, 9, 270))
+    trial = planning.Trial(np.zeros((60, 4)), after, np.ones((9, 270)), None, None, {})
+    lost = after.copy()
+    lost[7, 3, 150] = np.nan
+    assert planning._missed(lambda *_: jnp.asarray(lost), trial) == np.inf
+    assert planning._missed(lambda *_: jnp.asarray(after + 1e-3), trial) == pytest.approx(
+        1e-3 / (1 + planning.FLOOR)
+    )
