@@ -11,6 +11,8 @@ and the number of workers. Two processes, each with programs of its own.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -38,9 +40,22 @@ def row(seed: int, k: int) -> dict:
     return trials(seed).row(k)
 
 
+def ends_with_its_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def side_by_side(numbers: Iterable[int], *, seed: int, workers: int) -> Rows:
     """Rows as they come, from processes that are started anew (JAX is not forked)."""
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=ends_with_its_parent) as pool:
         running = [pool.submit(row, seed, k) for k in numbers]
         for each in as_completed(running):
             yield each.result()
