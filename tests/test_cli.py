@@ -313,14 +313,6 @@ class Look:
         return "QUICK LOOK, NOT A POSTERIOR"
 
 
-@pytest.mark.parametrize("words", [("fit", "--quick", "map"), ("check", "--prior")])
-def test_looks_are_of_individual_records(pk, fit_copy, words):
-    before = sorted(fit_copy.iterdir())
-    shown = pk(words[0], fit_copy, *words[1:])
-    assert shown.code == 2 and "individual records" in shown.err
-    assert sorted(fit_copy.iterdir()) == before
-
-
 def test_check_tells_the_prior_predictive_when_asked(pk, workflow, fit_copy):
     class Told:
         def __init__(self, **told):

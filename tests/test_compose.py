@@ -77,14 +77,14 @@ def test_time_in_a_response_counts_from_the_first_dose_since_the_last_reset():
     """Without effect (imax 0) direct_emax is the placebo response alone, exp(-placebo (1 - ..))."""
     given = {
         "ID": 1,
-        "TIME": [0.0, 5.0, 8.0, 30.0, 40.0, 41.0, 60.0],
-        "AMT": [0, 100, 0, 0, 100, 0, 0],
-        "EVID": [0, 1, 0, 0, 4, 0, 0],
+        "TIME": [5.0, 8.0, 30.0, 40.0, 41.0, 60.0],
+        "AMT": [100, 0, 0, 100, 0, 0],
+        "EVID": [1, 0, 0, 4, 0, 0],
     }
     settings = {"imax": 0.0, "placebo": 0.5, "kp": 0.1}
     found = simulate("pk_1cmt_iv+direct_emax", given, settings=settings)
-    since = np.array([-5.0, 3.0, 25.0, 1.0, 20.0])
-    assert [*found["TIME"]] == [0.0, 8.0, 30.0, 41.0, 60.0] and "t" not in found
+    since = np.array([3.0, 25.0, 1.0, 20.0])
+    assert [*found["TIME"]] == [8.0, 30.0, 41.0, 60.0] and "t" not in found
     wanted = np.exp(-0.5 * (1 - np.exp(-0.1 * since)))
     np.testing.assert_allclose(found["easi_ratio"], wanted, rtol=1e-12)
 

@@ -14,11 +14,11 @@ from functools import cached_property
 import jax
 import jax.numpy as jnp
 import numpy as np
+import redrawn_trial
 import sbc
-import small_trial
 from decisions_told import KEPT
 from jaxtyping import Array, Float
-from small_trial import DECIDED, FOLLOWED, INTERVALS, LABELS, OUTPUT, VIRTUAL
+from redrawn_trial import DECIDED, FOLLOWED, INTERVALS, LABELS, OUTPUT, VIRTUAL
 from walking import Walker
 
 from pkpd.decision.asked import DecisionAsked
@@ -56,11 +56,11 @@ def memory(values: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def share_program(
-    count: int = VIRTUAL, tolerance: float = small_trial.OF_VIRTUAL
+    count: int = VIRTUAL, tolerance: float = redrawn_trial.OF_VIRTUAL
 ) -> Callable[[Named], Array]:
     """Compiled: named values of draws -> shares (draws, 1, regimens, visits)."""
-    likelihood = small_trial.virtual(count, tolerance)
-    scores = {n: jnp.tile(z, len(INTERVALS)) for n, z in small_trial.scores(count).items()}
+    likelihood = redrawn_trial.virtual(count, tolerance)
+    scores = {n: jnp.tile(z, len(INTERVALS)) for n, z in redrawn_trial.scores(count).items()}
     everyone = np.ones((1, count))
 
     def one(values: Named) -> Float[Array, "groups regimens visits"]:
@@ -85,7 +85,7 @@ class Trials:
     @cached_property
     def walker(self) -> Walker:
         """The fit of a trial's records."""
-        return Walker(small_trial.trial())
+        return Walker(redrawn_trial.trial())
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -126,7 +126,7 @@ class Trials:
         return {**first, **found, "cpu_seconds": time.process_time() - began}
 
     def _fitted(self, k: int, truth: Mapping[str, np.ndarray]) -> dict[str, object]:
-        sampler = small_trial.SAMPLER.model_copy(update={"seed": self.seed + k})
+        sampler = redrawn_trial.SAMPLER.model_copy(update={"seed": self.seed + k})
         tree = self.walker.draws(self.data(k, truth), sampler)
         draws = sbc.flat_draws(tree, self.names)
         kept = {name: thinned(draws[name], KEPT) for name in self.names}
@@ -165,7 +165,7 @@ def held(share: np.ndarray, true: np.ndarray, week: float) -> dict[str, float]:
 
 
 def _quantities(share: np.ndarray, week: float) -> ByDraw:
-    return by_draw(share, small_trial.regimens(), asked(), week)
+    return by_draw(share, redrawn_trial.regimens(), asked(), week)
 
 
 def _chosen(made: Choices, fact: ByDraw, said: np.ndarray, real: np.ndarray) -> dict[str, float]:

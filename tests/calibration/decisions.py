@@ -2,8 +2,8 @@
 
     python tests/calibration/decisions.py --sims 200
 
-Truths come from the prior; a trial is that of `small_trial.py`, fitted as `pkpd fit` does (start by
-Laplace, coordinates, NUTS), and decided as `pkpd decide` does (`decided.py`). One row a trial goes
+Truths come from the prior; a trial is that of `redrawn_trial.py`, fitted as `pkpd fit` does (start
+by Laplace, coordinates, NUTS), decided as `pkpd decide` does (`decided.py`). One row a trial goes
 to a CSV, as it comes; a file that is there is taken up, and a row is the same whatever the order
 and the number of workers. Two processes, each with programs of its own.
 """

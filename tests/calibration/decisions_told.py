@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import sbc
+from redrawn_trial import DECIDED, LABELS
 from scipy.stats import beta, norm
-from small_trial import DECIDED, LABELS
 
 from pkpd.diagnosis.calibration import calibration_table, holm
 from pkpd.settings import Predictions

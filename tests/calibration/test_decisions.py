@@ -9,8 +9,8 @@ import decisions_told
 import numpy as np
 import pandas as pd
 import pytest
+import redrawn_trial
 import sbc
-import small_trial
 from scipy.integrate import quad, solve_ivp
 from scipy.stats import binom, norm
 
@@ -23,13 +23,13 @@ def known_row(k, width=1.0):
     theta = random.normal()
     middle = (theta + random.normal()) / 2
     drawn = middle + width * np.sqrt(0.5) * random.normal(size=decided.KEPT)
-    pace = np.array([0.0, 0.004, 0.01, 0.03])[:, None] * (small_trial.FOLLOWED - 24)
+    pace = np.array([0.0, 0.004, 0.01, 0.03])[:, None] * (redrawn_trial.FOLLOWED - 24)
 
     def shares(at):
         return 0.9 * np.exp(-pace * np.exp(0.7 * at)[:, None, None])[:, None]
 
     found = {"simulation": k, "memory_true": 60 * np.exp(theta), "memory_said": 60.0}
-    for week in small_trial.DECIDED:
+    for week in redrawn_trial.DECIDED:
         some = decided.held(shares(drawn), shares(np.array([theta])), week)
         found |= {f"{name}_{week:g}": value for name, value in some.items()}
     return found | {"ess_least": 400.0, "rhat_most": 1.0, "divergences": 0, "failed": "",
@@ -121,12 +121,12 @@ def test_the_page_gets_its_tables_and_keeps_the_rest():
 
 @pytest.mark.parametrize(("interval", "weeks"), [(8.0, [24, 32, 40]), (np.inf, [])])
 def test_every_arm_has_the_induction_and_then_its_own_doses(interval, weeks):
-    assert small_trial.dose_weeks(interval, 48.0).tolist() == [0, 4, 8, 12, 16, 20, *weeks]
+    assert redrawn_trial.dose_weeks(interval, 48.0).tolist() == [0, 4, 8, 12, 16, 20, *weeks]
 
 
 def course(p, interval):
     """EASI over baseline at the weeks followed, by SciPy; the equations written out once more."""
-    q = {**small_trial.HELD, **p}
+    q = {**redrawn_trial.HELD, **p}
 
     def slopes(t, x):
         bound = x[0] / q["v"] / (x[0] / q["v"] + q["ec50"])
@@ -158,14 +158,14 @@ def test_shares_of_a_truth_are_those_of_the_equations_written_out(k):
     truth = decided.Trials().truth(k)
     truth = {n: truth[n] for n in decided.Trials().names}
     found = decided.share_program(8)({n: np.asarray(v)[None] for n, v in truth.items()})
-    z, noise = small_trial.scores(8), truth["easi_ratio_lognormal"]
+    z, noise = redrawn_trial.scores(8), truth["easi_ratio_lognormal"]
     own = [
-        {**{n: float(truth[n]) for n in small_trial.FREE},
-         "ec50": truth["ec50"] * np.exp(small_trial.VARYING["ec50"] * a),
+        {**{n: float(truth[n]) for n in redrawn_trial.FREE},
+         "ec50": truth["ec50"] * np.exp(redrawn_trial.VARYING["ec50"] * a),
          "gamma": truth["gamma"] * np.exp(truth["gamma_between"] * b)}
         for a, b in zip(z["ec50_eta"], z["gamma_eta"], strict=True)
     ]  # fmt: skip
-    ratio = np.array([[course(p, each) for p in own] for each in small_trial.INTERVALS])
+    ratio = np.array([[course(p, each) for p in own] for each in redrawn_trial.INTERVALS])
     chance = norm.cdf((np.log(0.25) - np.log(ratio)) / noise)
     first = chance[:, :, :1]
     share = (first * chance[:, :, 1:]).mean(axis=1) / first.mean(axis=1)
