@@ -21,7 +21,6 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 from scipy.optimize import minimize
 from scipy.special import ndtri
 
@@ -39,7 +38,7 @@ from pkpd.variation import standard
 
 KINDS = ("map", "laplace", "pathfinder")
 
-__all__ = ["COLUMNS", "KINDS", "Mode", "QuickLook", "marginal_mode", "quick", "table_of"]
+__all__ = ["COLUMNS", "KINDS", "Mode", "QuickLook", "marginal_mode", "quick"]
 
 MOST = 500
 """Evaluations of the first search at most; Newton's steps come after it."""
@@ -107,20 +106,9 @@ def _at_mode(
     values = np.array([np.asarray(standard.to_natural(space, jnp.asarray(each))) for each in z])
     told = f"Mode of the marginal posterior, log-density {mode.log_density:.6g}. "
     if kind == "map":
-        return table_of(likelihood, values[0], None, "mode", level), told + "It has no interval."
-    table = table_of(likelihood, values[0], values[1:], "laplace eti", level)
+        return look_table(space, values[0], None, "mode", level), told + "It has no interval."
+    table = look_table(space, values[0], values[1:], "laplace eti", level)
     return table, told + "Intervals are of the Gaussian about it."
-
-
-def table_of(
-    likelihood: IndividualLikelihood,
-    estimate: Float[np.ndarray, " P"],
-    bounds: Float[np.ndarray, "2 P"] | None,
-    kind: str,
-    level: float,
-) -> pd.DataFrame:
-    """The table of a look at the population's numbers, natural values in the space's order."""
-    return look_table(population_space(likelihood), estimate, bounds, kind, level)
 
 
 def marginal_mode(likelihood: IndividualLikelihood, progress: Progress) -> Mode:
@@ -154,5 +142,5 @@ def _pathfinder(
     pathfinder = importlib.import_module("pkpd.quick_pathfinder")  # brings blackjax, an extra
     found = pathfinder.pathfinder(start, progress)
     bounds = found.interval(level)
-    table = table_of(likelihood, found.median, bounds, "pathfinder eti", level)
+    table = look_table(population_space(likelihood), found.median, bounds, "pathfinder eti", level)
     return table, found.told

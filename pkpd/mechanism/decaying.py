@@ -16,26 +16,37 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from pkpd.mechanism.fixed import runge_kutta
+
 Named = Mapping[str, Array]
+
+
+TIMES, LEVELS = (np.nan, -30.0, 0.0, 1.0, 100.0, 1e4), (np.nan, 0.0, 1.0, 1e3)
+"""Times, and levels of all other states, at which a rate is tried: none may change it."""
 
 
 def decaying(slope: Callable, states: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
     """States whose rate, under parameters of these names, is a negative multiple of themselves.
 
-    Tried with every other state and the time not a number: what they enter is not one, either.
+    What else a rate looks at shows where that is not a number, or, behind a comparison, where it is
+    another one.
     """
     with jax.ensure_compile_time_eval():
         p = {name: jnp.asarray(0.5) for name in names}
 
-        def rate(own: str, at: float) -> float:
-            x = {name: jnp.asarray(at if name == own else np.nan) for name in states}
-            return float(slope(jnp.asarray(np.nan), x, p, {})[own])
+        def rate(own: str, at: float, t: float, others: float) -> float:
+            x = {name: jnp.asarray(at if name == own else others) for name in states}
+            return float(slope(jnp.asarray(t), x, p, {})[own])
 
-        found = {own: (rate(own, 0.0), rate(own, 1.0), rate(own, 2.0)) for own in states}
-    return tuple(
-        own for own, (none, one, two) in found.items()
-        if none == 0 and one < 0 and np.isclose(two, 2 * one, rtol=1e-12, atol=0)
-    )  # fmt: skip
+        def decays(own: str) -> bool:
+            k = -rate(own, 1.0, np.nan, np.nan)
+            found = [
+                rate(own, at, t, others) == -k * at
+                for at in (0.0, 1.0, 2.0, 1024.0) for t in TIMES for others in LEVELS
+            ]  # fmt: skip
+            return k > 0 and all(found)
+
+        return tuple(own for own in states if decays(own))
 
 
 def beside(slope: Callable, own: tuple[str, ...], q: Named, flow: Named) -> Callable:
@@ -44,31 +55,25 @@ def beside(slope: Callable, own: tuple[str, ...], q: Named, flow: Named) -> Call
     `slope` leaves out what flows in; `flow` has it, of all states that are infused into.
     """
 
-    def infused(t: Array, x: Named) -> dict[str, Array]:
-        found = slope(t, x, q, {})
+    def others(t: Array, x: Named, q: Named, known: Named) -> dict[str, Array]:
+        found = slope(t, {**x, **known}, q, {})
         return {name: found[name] + flow.get(name, 0.0) for name in x}
 
     def step(x: Named, t: Array, h: Array) -> dict[str, Array]:
-        unit = {name: jnp.ones_like(x[name]) for name in x}
-        rates = slope(t, unit, q, {})
-        half = {name: _course(x[name], -rates[name], h / 2, flow.get(name)) for name in own}
-        full = {name: _course(half[name], -rates[name], h / 2, flow.get(name)) for name in own}
-
-        def moved(by: Named, size: Array, exact: Named) -> dict[str, Array]:
-            return {name: x[name] + size * by[name] for name in x} | dict(exact)
-
-        k1 = infused(t, x)
-        k2 = infused(t + h / 2, moved(k1, h / 2, half))
-        k3 = infused(t + h / 2, moved(k2, h / 2, half))
-        k4 = infused(t + h, moved(k3, h, full))
-        mean = {name: (k1[name] + 2 * (k2[name] + k3[name]) + k4[name]) / 6 for name in x}
-        return moved(mean, h, full)
+        rates = slope(t, {name: jnp.ones_like(x[name]) for name in x}, q, {})
+        start = {name: x[name] for name in own}
+        half = {n: _course(start[n], -rates[n], h / 2, flow.get(n)) for n in own}
+        full = {n: _course(half[n], -rates[n], h / 2, flow.get(n)) for n in own}
+        rest = {name: x[name] for name in x if name not in own}
+        after = runge_kutta(others, q)(rest, (t, h, start, half, full)) | full
+        return {name: after[name] for name in x}
 
     return step
 
 
 def _course(x: Array, k: Array, h: Array, inflow: Array | None) -> Array:
-    remains = jnp.exp(-k * h)
+    z = k * h
     if inflow is None:
-        return remains * x
-    return remains * x + inflow * -jnp.expm1(-k * h) / k
+        return jnp.exp(-z) * x
+    gained = jnp.where(z > 0, -jnp.expm1(-z) / jnp.where(z > 0, z, 1.0), 1.0)
+    return jnp.exp(-z) * x + inflow * h * gained

@@ -51,7 +51,6 @@ def test_few_draws_are_pulled_to_what_the_mode_told(start):
 
 
 def test_subjects_stand_at_their_modes_there(start):
-    size = start.population.size
     root = 0.1 * np.linalg.cholesky(start.covariance)
     found = learned(start, drawn(start, start.population + 0.2, root, 200)[1])
     effects, values = effects_of(start.likelihood), found.values()
@@ -59,4 +58,3 @@ def test_subjects_stand_at_their_modes_there(start):
     np.testing.assert_allclose(slope, 0.0, atol=1e-5)
     assert np.abs(effects.slope(values, jnp.asarray(start.effects))).max() > 0.05
     np.testing.assert_allclose(found.curvature, effects.bend(values, found.effects), rtol=1e-6)
-    assert size == len(found.covariance)

@@ -15,8 +15,10 @@ from scipy.special import ndtri
 
 from pkpd import quick_looks, quick_pathfinder
 from pkpd.errors import DataError, FitError
+from pkpd.individual.problem import population_space
 from pkpd.individual.start import find_start
-from pkpd.quick_looks import COLUMNS, QuickLook, table_of
+from pkpd.quick_looks import COLUMNS, QuickLook
+from pkpd.quick_mode import look_table
 
 LEVEL = 0.9
 EDGE = ndtri(0.5 + LEVEL / 2)
@@ -160,7 +162,8 @@ def test_draws_without_a_density_weigh_nothing():
 
 
 def test_a_look_says_that_it_is_no_posterior(known, tmp_path):
-    table = table_of(known, np.array([10.0]), np.array([[9.0], [11.0]]), "laplace eti", LEVEL)
+    space, ends = population_space(known), np.array([[9.0], [11.0]])
+    table = look_table(space, np.array([10.0]), ends, "laplace eti", LEVEL)
     assert tuple(table.columns) == COLUMNS
     told = str(QuickLook("laplace", table, tmp_path / "quick-laplace.csv", "Told."))
     assert told.startswith("QUICK LOOK (laplace), NOT A POSTERIOR")

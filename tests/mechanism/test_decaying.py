@@ -21,10 +21,12 @@ def rates(t, x, p, u):
         "bent": -p["ka"] * x["bent"] ** 2,
         "grown": p["ka"] * x["grown"],
         "still": 0.0 * x["still"],
+        "late": jnp.where(t > 5, -2.0, -1.0) * x["late"],
+        "moved": jnp.where(x["central"] > 10, -2.0, -1.0) * x["moved"],
     }
 
 
-STATES = ("depot", "central", "timed", "bent", "grown", "still")
+STATES = ("depot", "central", "timed", "bent", "grown", "still", "late", "moved")
 
 
 def test_a_depot_decays_and_nothing_else_does():
@@ -87,6 +89,11 @@ def test_fast_absorption_under_long_steps_is_no_blow_up():
     assert np.isfinite(x).all()
     assert 0 <= x[0] < 1e-12
     assert 0 < x[1] < 20
+
+
+def test_what_flows_into_a_depot_that_empties_nowhere_stays():
+    found = stepped({"depot": 2.0}, 4, Q | {"ka": 0.0})
+    np.testing.assert_allclose(found[0], 10.0 + 2.0 * 3.0, rtol=1e-12)
 
 
 def test_its_slopes_are_those_of_differences():
