@@ -65,7 +65,8 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
     lap("find start")
     if chosen.pilot:
         short = chosen.model_copy(update={"tune": chosen.pilot, "draws": chosen.pilot})
-        start = learned(start, run("pilot run", short)["posterior"])
+        seen = run("pilot run", short)["posterior"]
+        start = replanned(learned(start, seen), seen)
         lap("pilot run")
     tree = run("sampling", chosen)
     lap("sample")
@@ -74,7 +75,7 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
 
 def _program(start: Start, known: Evaluations) -> Any:
     """The posterior in the coordinates of a start."""
-    likelihood, space = start.likelihood, start.likelihood.space
+    likelihood, space = start.likelihood.walked(), start.likelihood.space
 
     def density(flat: Any) -> Any:
         return likelihood.by_subject(space.unpack(flat)).sum()

@@ -139,7 +139,7 @@ def _solver_checks(
         return []
     tight = replace(likelihood, solver=finer(likelihood.solver, 4))
     proof = prove_mesh(
-        likelihood, tight, posterior.draws(PROOF), lambda share: progress("proving the mesh", share)
+        likelihood.walked(), tight, posterior.draws(PROOF), lambda share: progress("proving the mesh", share)
     )
     return [solver_check(proof.pareto_k, likelihood.settings.demands, proof.shift)]
 

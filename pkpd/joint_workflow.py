@@ -150,7 +150,7 @@ def _solver_checks(likelihood: JointLikelihood, draws: Draws, progress: Progress
     if individual.solver.cut is not None:
         tight = replace(individual, solver=finer(individual.solver, 4))
         own = prove_mesh(
-            individual,
+            individual.walked(),
             tight,
             translated_draws(likelihood, draws),
             lambda share: progress("proving the individuals' mesh", share),

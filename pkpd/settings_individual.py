@@ -149,10 +149,15 @@ class Published(Frozen):
 
 
 class Engine(Frozen):
-    """How equations that have no closed form are solved."""
+    """How equations that have no closed form are solved.
+
+    `precision` is that of explicit steps while NUTS walks: single takes half the time. The start,
+    all checks and all predictions are double, and the proof of the mesh is of what was walked.
+    """
 
     method: Literal["auto", "rk4", "rosenbrock"] = "auto"
     tolerance: Positive = 1e-5
+    precision: Literal["double", "single"] = "double"
 
 
 class IndividualSettings(Frozen):

@@ -89,6 +89,21 @@ def test_time_in_a_response_counts_from_the_first_dose_since_the_last_reset():
     np.testing.assert_allclose(found["easi_ratio"], wanted, rtol=1e-12)
 
 
+def test_indirect_response_loses_lesions_at_its_own_rate():
+    """SciPy's solution of dL/dt = ks (1 - imax C / (C + ec50))^gamma - ks L, without placebo."""
+    given = {"ID": 1, "TIME": [0.0, 20.0, 60.0, 200.0], "AMT": [100, 0, 0, 0], "EVID": [1, 0, 0, 0]}
+    p = {"cl": 0.2, "v": 4.0, "ec50": 3.0, "imax": 0.9, "gamma": 1.7, "ks": 0.05, "placebo": 0.0}
+
+    def slope(t, lesions):
+        level = 100 / p["v"] * np.exp(-p["cl"] / p["v"] * t)
+        made = (1 - p["imax"] * level / (level + p["ec50"])) ** p["gamma"]
+        return p["ks"] * (made - lesions)
+
+    found = simulate("pk_1cmt_iv+indirect_response", given, settings=p)
+    wanted = solve_ivp(slope, (0, 200), [1.0], t_eval=[20, 60, 200], rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found["easi_ratio"], wanted.y[0], rtol=1e-6)
+
+
 def test_three_models_join_from_left_to_right():
     model = load("pk_1cmt_iv+pd_indirect_1+pd_linear_decline")
     assert model.states == ("central", "response", "log10_load")

@@ -9,7 +9,7 @@ import numpy as np
 
 from pkpd.arm_level.problem import Likelihood
 from pkpd.decision.asked import DecisionAsked
-from pkpd.decision.drawn import Kept, kept_by_draw
+from pkpd.decision.drawn import Kept, kept_beside, kept_by_draw
 from pkpd.decision.groups import Groups, groups
 from pkpd.decision.quantities import Regimens
 from pkpd.decision.scaling import Scaling
@@ -20,6 +20,9 @@ from pkpd.prediction.plan import Plan, plan
 from pkpd.prediction.seen import flag, seen
 from pkpd.prediction.simulated import Draws, people_for, random_of
 from pkpd.settings import Question
+
+BRIEF = 250
+"""Draws of the posterior behind an answer in brief, about: every so many of those there are."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def answered(question: Question, evidence: Evidence, asked: DecisionAsked) -> li
     """Follow the question's responders under every model, and under the prior.
 
     First the outcome asked about, in full; then `asked.others` in brief: the fit's own model and
-    its prior, all patients.
+    its prior, all patients, some `BRIEF` draws.
     """
     own = under(evidence.contenders[0].likelihood, asked)
     scored = [random_of(each.likelihood.disease) for each in evidence.contenders]
@@ -66,8 +69,8 @@ def answered(question: Question, evidence: Evidence, asked: DecisionAsked) -> li
     who = groups_of(own, question, asked)
     first, *rivals = evidence.contenders
     wanted = dict.fromkeys(asked.others, who.everybody.member)
-    draws = joined(first.draws, evidence.prior)
-    kept = kept_by_draw(first.likelihood, made, draws, {asked.outcome: who.member, **wanted})
+    draws, few = joined(first.draws, evidence.prior), max(1, first.count // BRIEF)
+    kept = kept_beside(first.likelihood, made, draws, {asked.outcome: who.member}, wanted, few)
     models = {first.name: even(kept[asked.outcome].share[: first.count])}
     for each in rivals:
         found = kept_by_draw(each.likelihood, made, each.draws, {asked.outcome: who.member})
@@ -82,7 +85,8 @@ def answered(question: Question, evidence: Evidence, asked: DecisionAsked) -> li
         scaling=evidence.scaling,
         flags=_flags(own, made, asked.weeks),
     )
-    return [full, *(_brief(full, each, kept[each], first.count) for each in wanted)]
+    count = -(-first.count // few)
+    return [full, *(_brief(full, each, kept[each], count) for each in wanted)]
 
 
 def _brief(full: Sources, outcome: Outcome, kept: Kept, count: int) -> Sources:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from pkpd.arm_level.problem import Likelihood
 from pkpd.decision.forked import followed, fork
@@ -31,6 +31,14 @@ class Kept:
 
     share: Float[np.ndarray, "draws groups regimens visits"]
     selected: Float[np.ndarray, "draws groups"]
+
+    def among(self, rest: Kept, own: Bool[np.ndarray, " draws"]) -> Kept:
+        """These draws where `own` is true and those of `rest` elsewhere, each in its order."""
+        order = np.argsort(np.argsort(~own, kind="stable"))
+        return Kept(
+            np.concatenate([self.share, rest.share])[order],
+            np.concatenate([self.selected, rest.selected])[order],
+        )
 
 
 def kept_by_draw(
@@ -56,6 +64,25 @@ def kept_by_draw(
         outcome: Kept(*(np.stack(parts) for parts in zip(*each, strict=True)))
         for outcome, each in zip(asked, results, strict=True)
     }
+
+
+def kept_beside(
+    likelihood: Likelihood, plan: Plan, draws: Draws, full: Asked, brief: Asked, few: int
+) -> dict[Outcome, Kept]:
+    """Outcomes `full` under every draw, `brief` under every `few`-th, each draw solved once.
+
+    What the estimands need beyond the hypothetical one costs half as much again.
+    """
+    chosen = np.arange(len(next(iter(draws.values())))) % few == 0
+    found = kept_by_draw(likelihood, plan, _some(draws, chosen), {**full, **brief})
+    if chosen.all():
+        return found
+    rest = kept_by_draw(likelihood, plan, _some(draws, ~chosen), full)
+    return {**found, **{each: found[each].among(rest[each], chosen) for each in full}}
+
+
+def _some(draws: Draws, chosen: np.ndarray) -> Draws:
+    return {name: np.asarray(value)[chosen] for name, value in draws.items()}
 
 
 def _in_turn(found: Callable, count: int) -> Iterator:

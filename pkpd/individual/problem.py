@@ -80,6 +80,11 @@ class IndividualLikelihood:
         exact = self.tightened()
         return jax.jit(lambda values: exact.log_prior(values) + exact.by_subject(values).sum())
 
+    def walked(self) -> IndividualLikelihood:
+        """The same as NUTS walks it: in the precision that `engine.precision` names."""
+        single = self.settings.engine.precision == "single"
+        return replace(self, solver=replace(self.solver, single=single))
+
     def tightened(self) -> IndividualLikelihood:
         """The same on a mesh `TIGHTER` times finer; itself where there is a closed form."""
         return replace(self, solver=finer(self.solver, TIGHTER))

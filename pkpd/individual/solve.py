@@ -42,7 +42,8 @@ class Solver:
 
     `line` holds the timelines where doses are the same whatever the free numbers are; `cycle` says
     how steady states are solved, None: closed form. `smooth` costs time and gives the closed form
-    derivatives beyond the first; `meets` says that eigenvalues meet at typical values.
+    derivatives beyond the first; `meets` says that eigenvalues meet at typical values. `single` solves
+    in float32 where steps are explicit.
     """
 
     model: Model
@@ -53,6 +54,7 @@ class Solver:
     smooth: Smooth = ""
     meets: bool = False
     cycle: Cycle | None = None
+    single: bool = False
 
     def outputs(self, own: Own) -> dict[str, Float[Array, "R N"]]:
         """Outputs of the model at every record."""
@@ -78,8 +80,9 @@ class Solver:
 
     def _stepped(self, own: Own, first: Array, wide: Lanes, cut: Parts) -> Float[Array, "T S N"]:
         return stepped_path(
-            self.model.rates, self.model.states, first, wide, own, cut, self.method, self.fed
-        )
+            self.model.rates, self.model.states, first, wide, own, cut, self.method, self.fed,
+            single=self.single and self.method == "rk4",
+        )  # fmt: skip
 
     @property
     def shared(self) -> tuple[str, ...]:
@@ -188,7 +191,7 @@ def dosing(model: Model, design: Design, own: Own) -> Dosing:
 
 
 def finer(solver: Solver, times: int) -> Solver:
-    """The same with every part cut into `times` equal ones: a reference."""
+    """The same in double precision, every part cut into `times` equal ones: a reference."""
     if solver.cut is None:
         return solver
     cut = solver.cut
@@ -197,7 +200,8 @@ def finer(solver: Solver, times: int) -> Solver:
     begin = (cut.begin[:, None] + size * inner).ravel()
     finish = (cut.begin[:, None] + size * (inner + 1 / times)).ravel()
     cycle = solver.cycle and replace(solver.cycle, pieces=solver.cycle.pieces * times)
-    return replace(solver, cut=Parts(np.repeat(cut.step, times), begin, finish), cycle=cycle)
+    return replace(solver, cut=Parts(np.repeat(cut.step, times), begin, finish), cycle=cycle,
+                   single=False)  # fmt: skip
 
 
 def _unfolded(line: Timeline) -> Timeline:

@@ -12,7 +12,7 @@ from pkpd import library
 from pkpd.arm_level import arms
 from pkpd.arm_level.problem import likelihood as build
 from pkpd.data.arms import read_arms
-from pkpd.decision.drawn import kept_by_draw
+from pkpd.decision.drawn import kept_beside, kept_by_draw
 from pkpd.decision.forked import followed, fork
 from pkpd.prediction.estimands import ESTIMANDS, Outcome
 from pkpd.prediction.kept import kept
@@ -102,6 +102,20 @@ def test_shares_are_those_that_predict_counts_patient_by_patient(both_ways, esti
     assert (chosen > 10).sum() >= 3
     for draw in np.flatnonzero(chosen > 10):
         assert (np.abs(ours.share[draw, 0] - theirs[draw]) <= 4 * error[draw] + 1e-9).all()
+
+
+def test_outcomes_in_brief_take_some_of_the_draws_and_all_stay_in_order(
+    likelihood, made, draws, both_ways
+):
+    whole, main = both_ways[0], Outcome("EASI75", "hypothetical")
+    full = {main: np.ones((1, 32))}
+    brief = {each: np.ones((1, 32)) for each in whole if each != main}
+    found = kept_beside(likelihood, made, draws, full, brief, 3)
+    assert len(whole[main].share) > 3
+    for outcome, kept in found.items():
+        picked = whole[outcome].share[:: 1 if outcome == main else 3]
+        assert kept.share == pytest.approx(picked, rel=1e-9)
+    assert found[main].selected == pytest.approx(whole[main].selected, rel=1e-9)
 
 
 def test_a_new_trial_has_effects_of_its_own(likelihood, draws):

@@ -238,6 +238,26 @@ def test_derivatives_of_a_stepped_path_are_those_of_finite_differences(method):
     slopes_agree(total, with_line(p), 1e-6)
 
 
+def test_single_precision_is_off_by_its_rounding_alone():
+    p, cut = sets_of(SATURABLE, 4), parts(np.full(9, 6), np.ones(9, bool))
+    weights = jnp.asarray(np.random.default_rng(2).normal(size=(9, 3, 3)))
+
+    def total(values, single):
+        q = {name: values[name] for name in p}
+        path = stepped_path(
+            saturable, STATES, values["initial"], on_line(values), q, cut, single=single
+        )
+        return jnp.vdot(weights, path), path
+
+    (_, double), exact = jax.value_and_grad(partial(total, single=False), has_aux=True)(with_line(p))
+    (_, path), slopes = jax.value_and_grad(partial(total, single=True), has_aux=True)(with_line(p))
+    assert path.dtype == np.float64 and (path != double).any()
+    np.testing.assert_allclose(path, double, rtol=1e-4, atol=1e-5 * np.abs(double).max())
+    for name, slope in slopes.items():
+        size = np.abs(exact[name]).max()
+        np.testing.assert_allclose(slope, exact[name], rtol=1e-3, atol=1e-4 * size, err_msg=name)
+
+
 def test_parts_cover_each_step_once_and_grow_where_graded():
     cut = parts(np.array([2, 1, 3]), np.array([False, True, True]))
     np.testing.assert_array_equal(cut.step, [0, 0, 1, 2, 2, 2])
