@@ -139,7 +139,10 @@ def _solver_checks(
         return []
     tight = replace(likelihood, solver=finer(likelihood.solver, 4))
     proof = prove_mesh(
-        likelihood.walked(), tight, posterior.draws(PROOF), lambda share: progress("proving the mesh", share)
+        likelihood.walked(),
+        tight,
+        posterior.draws(PROOF),
+        lambda share: progress("proving the mesh", share),
     )
     return [solver_check(proof.pareto_k, likelihood.settings.demands, proof.shift)]
 

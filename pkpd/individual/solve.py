@@ -42,8 +42,8 @@ class Solver:
 
     `line` holds the timelines where doses are the same whatever the free numbers are; `cycle` says
     how steady states are solved, None: closed form. `smooth` costs time and gives the closed form
-    derivatives beyond the first; `meets` says that eigenvalues meet at typical values. `single` solves
-    in float32 where steps are explicit.
+    derivatives beyond the first; `meets` says that eigenvalues meet at typical values. `single`
+    solves in float32 where steps are explicit.
     """
 
     model: Model

@@ -142,8 +142,8 @@ def stepped_path(
     """The state after each step of a model that is not linear; `p` holds (K, N), K = 1 or R.
 
     `method` is one of `METHODS`: "rk4", or "rosenbrock" for stiff models. `fed` None: any state may
-    be given to. `single` solves by "rk4" in float32, twice as fast: an error of some 1e-6 of a state beside
-    that of the mesh; what is given and given back is float64.
+    be given to. `single` solves by "rk4" in float32, twice as fast: an error of some 1e-6 of a
+    state beside that of the mesh; what is given and given back is float64.
 
     Subjects go in blocks. Without derivatives the state after each part is written over that after
     the part before, which measured 2.6 times faster than keeping all parts; derivatives in reverse

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import diffrax
 import jax
@@ -80,6 +80,12 @@ def cohort_rows(patients: int, weeks: int, tolerance: float, repeats: int) -> li
         "forward cohort", mine, other, f"diffrax Tsit5, tolerance {chosen:g}",
         f"{accuracy}{_off(theirs(own, chosen), tight):.1e}", note,
     )]  # fmt: skip
+    half = outputs(replace(solver, single=True))
+    single, double = alternating(lambda: half(own), lambda: ours(own), repeats)
+    rows.append(row(
+        "forward cohort, float32", single, double, "ours in float64",
+        f"{accuracy.removesuffix('rival ')}in float32 {_off(half(own), tight):.1e}", note,
+    ))  # fmt: skip
     return [*rows, _scipy(made, mine, tight, accuracy, min(FEW, patients))]
 
 

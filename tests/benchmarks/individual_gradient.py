@@ -85,6 +85,12 @@ def gradient_rows(problem: Problem, repeats: int, *, slow: bool) -> list[Row]:
         f"diffrax Tsit5, tolerance {tolerance:g}, RecursiveCheckpointAdjoint",
         accuracy + f"rival {_shown(off(rival(at, tolerance)))}", note,
     )]  # fmt: skip
+    half = jax.jit(jax.value_and_grad(density(problem, replace(solver, single=True))))
+    single, double = alternating(lambda: half(at), lambda: both(at), repeats)
+    rows.append(row(
+        "individual gradient, float32", single, double, "ours in float64",
+        f"{accuracy}in float32 {_shown(off(half(at)))}", note,
+    ))  # fmt: skip
     rows.append(_forward(problem, value, repeats))
     return [*rows, _pymc(problem, mine)] if slow else rows
 

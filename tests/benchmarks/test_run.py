@@ -62,6 +62,8 @@ def test_a_cohort_is_solved_as_accurately_as_is_said():
     done = run("--json", "--quick", "--only", "cohort")
     assert done.returncode == 0, done.stderr[-2000:]
     rows = json.loads(done.stdout)
-    assert [row["name"] for row in rows] == ["forward cohort", "forward cohort, SciPy"]
+    assert [row["name"] for row in rows] == [
+        "forward cohort", "forward cohort, float32", "forward cohort, SciPy"
+    ]  # fmt: skip
     assert all(set(row) == FIELDS for row in rows)
     assert float(rows[0]["accuracy"].split("ours ")[1].split(",")[0]) < 1e-5

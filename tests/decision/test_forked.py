@@ -112,9 +112,9 @@ def test_outcomes_in_brief_take_some_of_the_draws_and_all_stay_in_order(
     brief = {each: np.ones((1, 32)) for each in whole if each != main}
     found = kept_beside(likelihood, made, draws, full, brief, 3)
     assert len(whole[main].share) > 3
-    for outcome, kept in found.items():
+    for outcome, each in found.items():
         picked = whole[outcome].share[:: 1 if outcome == main else 3]
-        assert kept.share == pytest.approx(picked, rel=1e-9)
+        assert each.share == pytest.approx(picked, rel=1e-9)
     assert found[main].selected == pytest.approx(whole[main].selected, rel=1e-9)
 
 

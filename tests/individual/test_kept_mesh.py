@@ -72,6 +72,32 @@ def test_it_holds_roughly_where_an_effect_lies_far_out(start, far):
     assert found < SLACK * HOLDS * tolerance
 
 
+def test_with_draws_it_holds_at_draws_of_every_chain(start):
+    """Two chains, the second as fast as the start: prior medians and a Gaussian there miss it."""
+    values = start.values()
+    slow = {**values, "vmax": values["vmax"] / 20}
+    seen = {n: np.stack([[slow[n]] * 9, [values[n]] * 9]) for n in start.likelihood.space.names}
+    at_median = replace(start, population=np.zeros_like(start.population))
+    assert _error(replanned(at_median, seen).likelihood, values) < 0.01
+    assert not _error(replanned(at_median).likelihood, values) < 0.01
+
+
+def test_what_is_walked_is_single_where_the_fit_says_so_and_what_proves_it_is_not(start):
+    made, values = replanned(start).likelihood, start.values()
+    settings = made.settings.model_copy(update={"engine": Engine(precision="single")})
+    walked = replace(made, settings=settings).walked()
+    assert walked.solver.single and not walked.tightened().solver.single
+    assert not made.walked().solver.single
+    double, single = (
+        jax.jit(jax.value_and_grad(lambda v, each=each: each.by_subject(v).sum()))(values)
+        for each in (made, walked)
+    )
+    assert single[0] != double[0] and single[0] == pytest.approx(float(double[0]), rel=1e-5)
+    for name, slope in double[1].items():
+        size = np.abs(slope).max()
+        np.testing.assert_allclose(single[1][name], slope, rtol=1e-3, atol=1e-4 * size)
+
+
 def test_a_mesh_is_read_as_it_was_kept(start, tmp_path):
     made = replanned(start).likelihood
     tree = xr.DataTree.from_dict({"mesh": mesh_dataset(made)})

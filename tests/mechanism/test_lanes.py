@@ -249,8 +249,8 @@ def test_single_precision_is_off_by_its_rounding_alone():
         )
         return jnp.vdot(weights, path), path
 
-    (_, double), exact = jax.value_and_grad(partial(total, single=False), has_aux=True)(with_line(p))
-    (_, path), slopes = jax.value_and_grad(partial(total, single=True), has_aux=True)(with_line(p))
+    (_, double), exact = jax.value_and_grad(total, has_aux=True)(with_line(p), False)
+    (_, path), slopes = jax.value_and_grad(total, has_aux=True)(with_line(p), True)
     assert path.dtype == np.float64 and (path != double).any()
     np.testing.assert_allclose(path, double, rtol=1e-4, atol=1e-5 * np.abs(double).max())
     for name, slope in slopes.items():
