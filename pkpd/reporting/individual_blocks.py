@@ -79,9 +79,12 @@ def gof_blocks(gof: pd.DataFrame, unit: str) -> list[Block]:
     return blocks
 
 
-def predicted_blocks(predictions: pd.DataFrame, unit: str) -> list[Block]:
-    """Give back one figure an output, statistic and layer; one time alone is not drawn."""
-    blocks = []
+def predicted_blocks(predictions: pd.DataFrame, gof: pd.DataFrame, unit: str) -> list[Block]:
+    """Give back one figure an output, statistic and layer; one time alone is not drawn.
+
+    An output that was seen at 0, as scores and counts are, has no log axis.
+    """
+    blocks, zero = [], {*gof.loc[gof["observed"] <= 0, "output"]} if len(gof) else {*()}
     keys = ["drug", "endpoint", "estimand", "statistic", "layer"]
     for (drug, *asked, layer), rows in predictions.groupby(keys, sort=False):
         if rows["week"].nunique() < 2:
@@ -90,7 +93,8 @@ def predicted_blocks(predictions: pd.DataFrame, unit: str) -> list[Block]:
         spread = LAYERS.get(str(layer), str(layer))
         title = f"{', '.join(str(part) for part in parts if part)}: {spread}"
         name = f"predicted-{len(blocks)}"
-        drawn = predicted_figure(rows, name=name, title=title, unit=unit)
+        plain = asked[0] in zero
+        drawn = predicted_figure(rows, name=name, title=title, unit=unit, plain=plain)
         caption = f"Lines: mean. Bands: {bands(rows)}, {spread}."
         blocks.append(Block(title, Markup(drawn), caption))
     return blocks

@@ -65,7 +65,7 @@ def of_tables(fit: IndividualFolder) -> dict:
     return {
         **of_data(fit),
         "estimates": estimates_table(summary, published) if len(summary) else None,
-        "predicted": predicted_blocks(fit.predictions, unit),
+        "predicted": predicted_blocks(fit.predictions, fit.gof, unit),
         "predictions": predictions_table(fit.predictions, unit) if len(fit.predictions) else None,
         "prior_figure": Markup(prior_figure(summary, name="prior")),
         "prior_words": bands(summary),

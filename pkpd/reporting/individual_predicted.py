@@ -9,16 +9,18 @@ from pkpd.reporting.individual_axes import ends, logarithmic, set_scale, tidy, t
 from pkpd.reporting.words import interval_words, number
 
 
-def predicted_figure(rows: pd.DataFrame, *, name: str, title: str, unit: str) -> str:
+def predicted_figure(
+    rows: pd.DataFrame, *, name: str, title: str, unit: str, plain: bool = False
+) -> str:
     """Give back one panel as SVG: means as lines, intervals as bands.
 
-    `rows` are predictions of one output, statistic and layer.
+    `rows` are predictions of one output, statistic and layer; `plain` keeps its axis linear.
     """
     figure, axes = canvas(380, 240)
     axis = axes[0, 0]
     tidy(axis)
     shown = rows[["mean", "lower", "upper"]]
-    log = logarithmic(shown)
+    log = not plain and logarithmic(shown)
     regimens = list(rows.groupby("regimen", sort=False))
     for place, (regimen, some) in enumerate(regimens):
         colour, dash, mark = STYLES[place % len(STYLES)]

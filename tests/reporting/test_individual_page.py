@@ -15,9 +15,9 @@ from scipy import stats
 
 from pkpd.diagnosis.vpc import vpc
 from pkpd.errors import DataError
-from pkpd.reporting import report
+from pkpd.reporting import individual_predicted, report
 from pkpd.reporting.individual_axes import MOST_POINTS, thinned
-from pkpd.reporting.individual_blocks import fit_blocks, gof_blocks, vpc_blocks
+from pkpd.reporting.individual_blocks import fit_blocks, gof_blocks, predicted_blocks, vpc_blocks
 from pkpd.reporting.individual_estimates import cv
 from pkpd.reporting.individual_fits import chosen
 from pkpd.reporting.individual_folder import COLUMNS
@@ -417,3 +417,16 @@ def test_the_same_folder_gives_the_same_page(tmp_path):
         folder = write_folder(tmp_path / name, subjects=2, leave_out=("vpc", "predictions"))
         pages.append(report(folder).read_bytes())
     assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize("zero", [True, False])
+def test_an_output_seen_at_zero_has_no_log_axis(zero, monkeypatch):
+    """A grade's expected value may come near 0 and is still a grade."""
+    scales = []
+    monkeypatch.setattr(
+        individual_predicted, "set_scale", lambda _, which, __, *, log: scales.append((which, log))
+    )
+    said = predictions().assign(mean=lambda t: t["mean"] ** 6)  # spans more than a log axis needs
+    seen = rows(2).assign(observed=lambda t: t["observed"].where(t.index > 0, 0.0 if zero else 1.0))
+    predicted_blocks(said, seen, "h")
+    assert ("y", not zero) in scales and ("y", zero) not in scales
