@@ -82,8 +82,8 @@ def geometry_rows(problem: Problem, tune: int, draws: int) -> list[Row]:
         f"means of {apart[1]} population numbers differ by at most {apart[0]:.1f} Monte-Carlo "
         "standard errors",
         f"ours {ours.told()}; rival {rival.told()}; 2 x {draws} draws after {tune}, "
-        f"{problem.source}; ours has spent {found:.0f} CPU s on its start, {pilot.taken:.0f} of its "
-        f"{spent:.0f} on the pilot; {CITED}",
+        f"{problem.source}; our start took {found:.0f} CPU s, the pilot {pilot.taken:.0f} of "
+        f"{spent:.0f}; {CITED}",
     )]  # fmt: skip
 
 
