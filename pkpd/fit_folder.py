@@ -20,7 +20,7 @@ from pkpd.files import replacing
 from pkpd.library import load
 from pkpd.model import Model
 from pkpd.posterior import Posterior
-from pkpd.provenance import file_hash
+from pkpd.provenance import asked_hash, file_hash, settings_told
 from pkpd.settings import Settings
 from pkpd.settings_joint import read_arm_settings
 
@@ -148,22 +148,32 @@ def read_card(folder: Path) -> dict[str, Any]:
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
-def write_card(folder: Path, posterior: Posterior, diagnosis: Diagnosis, data: ArmData) -> None:
+def write_card(
+    folder: Path, settings: Settings, posterior: Posterior, diagnosis: Diagnosis, data: ArmData
+) -> None:
     """card.json: verdicts and provenance (contract C5)."""
     record = posterior.provenance
     update_card(
         folder,
         {
-            "name": record["settings"]["name"],
-            "title": record["settings"]["title"],
+            "name": settings.name,
+            "title": settings.title,
             "passed": diagnosis.passed,
             "diagnostics": diagnosis.rows,
-            **{key: record[key] for key in ("versions", "hashes", "settings", "seeds", "seconds")},
+            **{key: record[key] for key in ("versions", "hashes", "seconds")},
+            **note_asked(folder, "diagnose", settings),
             "resumed": record.get("resumed", {}),  # draws of before have none
             "mesh": {"steps": len(record["mesh"]) - 1, "error": record["mesh_error"]},
             "excluded": excluded_rows(data),
         },
     )
+
+
+def note_asked(folder: Path, verb: str, settings: Any) -> dict[str, Any]:
+    """Entries of the card: what settings a verb went by, and a hash of what it was to predict."""
+    before = read_card(folder).get("asked", {})
+    asked = {**before, verb: asked_hash(settings.predictions)}
+    return {**settings_told(settings), "asked": asked}
 
 
 def update_card(folder: Path, entries: Mapping[str, Any]) -> None:

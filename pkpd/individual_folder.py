@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from pkpd.fit_folder import data_folder
 from pkpd.individual.build import solved, unsolved
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual.start import centring
-from pkpd.library import load, models
+from pkpd.library import load
 from pkpd.model import Model
 from pkpd.model_units import in_time_unit
-from pkpd.provenance import file_hash, versions
+from pkpd.provenance import hashes_of, settings_told, versions
 from pkpd.settings_individual import IndividualSettings, read_individual_settings
 
 
@@ -144,20 +143,11 @@ def in_units_of(model: Model, settings: IndividualSettings, data: Individuals) -
 
 def individual_provenance(fit: IndividualFit) -> dict[str, Any]:
     """Versions, hashes, settings after defaults and seeds."""
-    known, parts = models(), fit.settings.model.split("+")
-    text = fit.settings.model_dump_json(exclude={"title", "published"})
+    parts = fit.settings.model.split("+")
     return {
         "versions": versions(),
-        "hashes": {
-            "settings": hashlib.sha256(text.encode()).hexdigest(),
-            "data": fit.data.sha256,
-            **{f"models/{name}.py": file_hash(known[name]) for name in parts},
-        },
-        "settings": fit.settings.model_dump(mode="json"),
-        "seeds": {
-            "sampler": fit.settings.sampler.seed,
-            "predictions": fit.settings.predictions.seed,
-        },
+        "hashes": hashes_of(fit.settings, fit.data.sha256, parts),
+        **settings_told(fit.settings),
     }
 
 

@@ -16,7 +16,7 @@ from pkpd.diagnosis.individual import individuals, prove_mesh
 from pkpd.diagnosis.summary import summary
 from pkpd.errors import DataError, Fault
 from pkpd.files import replacing
-from pkpd.fit_folder import update_card
+from pkpd.fit_folder import note_asked, update_card
 from pkpd.individual.kept_mesh import mesh_dataset, on_mesh
 from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.individual.solve import finer
@@ -159,7 +159,8 @@ def _write_card(
             "title": opened.settings.title,
             "passed": diagnosis.passed,
             "diagnostics": diagnosis.rows,
-            **{key: record[key] for key in ("versions", "hashes", "settings", "seeds", "seconds")},
+            **{key: record[key] for key in ("versions", "hashes", "seconds")},
+            **note_asked(opened.folder, "diagnose", opened.settings),
             "resumed": record.get("resumed", {}),  # draws of before have none
             "centring": record["centring"],
             "laplace_log_marginal": record["laplace_log_marginal"],
@@ -198,7 +199,8 @@ def predict(folder: Path, *, progress: Progress) -> pd.DataFrame:
         lambda share: progress("predicting", share),
     )  # fmt: skip
     _table(table, folder / "predictions.csv")
-    update_card(folder, {"predicted": file_hash(folder / "predictions.csv")})
+    told = note_asked(folder, "predict", opened.settings)
+    update_card(folder, {"predicted": file_hash(folder / "predictions.csv"), **told})
     return table
 
 

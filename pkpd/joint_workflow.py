@@ -23,7 +23,7 @@ from pkpd.diagnosis.individual import individuals, prove_mesh
 from pkpd.diagnosis.solver import prove
 from pkpd.diagnosis.summary import summary
 from pkpd.files import replacing
-from pkpd.fit_folder import read_card, update_card, write_card
+from pkpd.fit_folder import update_card, write_card
 from pkpd.individual.solve import finer
 from pkpd.individual_folder import centring_told
 from pkpd.joint.checks import ENOUGH, few_patients
@@ -118,7 +118,7 @@ def diagnose(
     for name, each in {"summary.csv": table, "ppc.csv": seen, **own}.items():
         with replacing(folder / name) as partial:
             each.to_csv(partial, index=False)
-    write_card(folder, posterior, diagnosis, arms.data)
+    write_card(folder, opened.settings, posterior, diagnosis, arms.data)
     update_card(
         folder,
         {
@@ -198,11 +198,3 @@ def _own_seen(
         "individuals.csv": own,
     }
     return tables, new.lost
-
-
-def stale(folder: Path) -> str:
-    """Whether the folder's results come from today's settings, data and models."""
-    card = read_card(folder)
-    if "hashes" not in card:
-        return "never run"
-    return "current" if joint_hashes(open_joint(folder)) == card["hashes"] else "stale"

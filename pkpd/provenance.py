@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from pkpd.library import models
 
@@ -34,21 +36,37 @@ def one_hash(hashes: Mapping[str, str]) -> str:
 def provenance(problem: Any) -> dict[str, Any]:
     """Versions, hashes, settings after defaults and seeds of a fit's problem."""
     settings = problem.settings
-    known = models()
     used = [settings.model, *settings.drugs.values()]
-    apart = {"title": True, "predictions": {"loss"}}  # neither draws nor predictions know them
-    text = settings.model_copy(update={"compare": ()}).model_dump_json(exclude=apart)
     return {
         "versions": versions(),
-        "hashes": {
-            "settings": hashlib.sha256(text.encode()).hexdigest(),
-            "data": problem.data.sha256,
-            **{f"models/{name}.py": file_hash(known[name]) for name in used},
-        },
-        "settings": settings.model_dump(mode="json"),
-        "seeds": {
-            "patients": settings.patients.seed,
-            "sampler": settings.sampler.seed,
-            "predictions": settings.predictions.seed,
-        },
+        "hashes": hashes_of(settings.model_copy(update={"compare": ()}), problem.data.sha256, used),
+        **settings_told(settings),
     }
+
+
+def hashes_of(settings: BaseModel, data: str, used: Sequence[str]) -> dict[str, str]:
+    """Hashes of all that draws depend on: settings, data, and model files of these names.
+
+    Draws know neither title nor published values, and nothing of what is predicted from them.
+    """
+    known = models()
+    text = settings.model_dump_json(exclude={"title", "published", "predictions"})
+    return {
+        "settings": hashlib.sha256(text.encode()).hexdigest(),
+        "data": data,
+        **{f"models/{name}.py": file_hash(known[name]) for name in used},
+    }
+
+
+def settings_told(settings: Any) -> dict[str, Any]:
+    """Settings after defaults, and all seeds among them."""
+    seeded = [n for n in ("patients", "sampler", "predictions") if hasattr(settings, n)]
+    return {
+        "settings": settings.model_dump(mode="json"),
+        "seeds": {name: getattr(settings, name).seed for name in seeded},
+    }
+
+
+def asked_hash(predictions: BaseModel) -> str:
+    """A hash of what is predicted; the loss table changes no prediction."""
+    return hashlib.sha256(predictions.model_dump_json(exclude={"loss"}).encode()).hexdigest()

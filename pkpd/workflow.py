@@ -6,8 +6,9 @@ killed midway leaves the results of the run before, or none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -22,7 +23,7 @@ from pkpd.diagnosis.solver import prove
 from pkpd.diagnosis.summary import summary
 from pkpd.errors import DataError, Fault
 from pkpd.files import replacing
-from pkpd.fit_folder import Checked, open_fit, read_card, update_card, write_card
+from pkpd.fit_folder import Checked, note_asked, open_fit, read_card, update_card, write_card
 from pkpd.fitting import Progress, fitted
 from pkpd.individual_folder import IndividualFit, open_individual
 from pkpd.joint_folder import JointFit, open_joint
@@ -34,12 +35,13 @@ from pkpd.prediction.maintenance import maintenance
 from pkpd.prediction.predictive import predictive
 from pkpd.prediction.verdict import Contender, comparison, sentence
 from pkpd.prior_check import PriorPredictive
+from pkpd.provenance import asked_hash
 from pkpd.quick_looks import QuickLook
 from pkpd.reporting import report as write_report
 from pkpd.reporting.folder import AFTER, COLUMNS
 from pkpd.settings import Settings
 from pkpd.settings_individual import is_individual
-from pkpd.settings_joint import is_joint
+from pkpd.settings_joint import is_joint, read_any_settings
 from pkpd.variation.standard import prior_draws
 
 PROOF = 200
@@ -124,7 +126,7 @@ def diagnose(folder: Path, *, progress: Progress = silent) -> Diagnosis:
     diagnosis = Diagnosis(tuple(checks))
     _table(table, folder / "summary.csv")
     _table(seen, folder / "ppc.csv")
-    write_card(folder, posterior, diagnosis, likelihood.data)
+    write_card(folder, settings, posterior, diagnosis, likelihood.data)
     return diagnosis
 
 
@@ -168,6 +170,7 @@ def predict(folder: Path, *, progress: Progress = silent) -> pd.DataFrame:
         {
             "sentence": sentence(predictions, asked),
             "warnings": [model.warning for model in likelihood.pk.values() if model.warning],
+            **note_asked(folder, "predict", read_any_settings(folder / "fit.toml")),
         },
     )
     if asked.questions and max(asked.weeks) > asked.selection_week:
@@ -231,11 +234,19 @@ def stale(root: Path) -> pd.DataFrame:
     rows = []
     for path in sorted(root.glob("*/fit.toml")):
         card = read_card(path.parent)
-        state = "never run"
-        if "hashes" in card:
-            state = "current" if hashes(path.parent) == card["hashes"] else "stale"
+        state = _state(path, card)
         rows.append({"fit": path.parent.name, "state": state, "passed": card.get("passed")})
     return pd.DataFrame(rows, columns=["fit", "state", "passed"])
+
+
+def _state(path: Path, card: Mapping[str, Any]) -> str:
+    """Of the fit with this fit.toml; draws stay current where only what is predicted changed."""
+    if "hashes" not in card:
+        return "never run"
+    if hashes(path.parent) != card["hashes"]:
+        return "stale"
+    now = asked_hash(read_any_settings(path).predictions)
+    return "current" if {*card.get("asked", {}).values()} <= {now} else "predictions stale"
 
 
 def _table(table: pd.DataFrame, path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from pkpd import decision_workflow, workflow
 from pkpd.files import replacing
-from pkpd.fit_folder import read_card, update_card
+from pkpd.fit_folder import note_asked, read_card, update_card
 from pkpd.posterior import load_posterior
 from pkpd.prediction.asked import Asked
 from pkpd.provenance import provenance
@@ -73,12 +73,18 @@ def test_a_fit_is_never_run_then_current_then_stale(folder):
 
     assert state() == "never run"
     (folder / "draws.nc").write_bytes(b"draws")
-    hashes = provenance(workflow.check(folder).problem)["hashes"]
-    update_card(folder, {"hashes": hashes})
+    problem = workflow.check(folder).problem
+    hashes = provenance(problem)["hashes"]
+    update_card(folder, {"hashes": hashes, **note_asked(folder, "predict", problem.settings)})
     assert state() == "current"
     text = (folder / "fit.toml").read_text()
     (folder / "fit.toml").write_text(text.replace('title = "', 'title = "Another: '))
     assert state() == "current"
+    loss = "[predictions.loss]\ninjection = 1\n\n[[predictions.q"
+    (folder / "fit.toml").write_text(text.replace("[[predictions.q", loss, 1))
+    assert state() == "current"
+    (folder / "fit.toml").write_text(text.replace("intervals = [", "intervals = [2, "))
+    assert state() == "predictions stale"
     (folder / "fit.toml").write_text(text.replace("seed = 20261", "seed = 20262"))
     assert state() == "stale"
 

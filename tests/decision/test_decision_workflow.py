@@ -229,7 +229,7 @@ def test_without_draws_there_is_nothing_to_decide_from(folder, tmp_path):
             verb(own, **options)
 
 
-def test_the_loss_may_change_and_nothing_else(folder, tmp_path):
+def test_what_is_asked_of_draws_may_change_and_nothing_else(folder, tmp_path):
     own = tmp_path / "fits" / "ox40_extension"
     shutil.copytree(folder.parent, own.parent)
     text = (own / "fit.toml").read_text()
@@ -239,6 +239,9 @@ def test_the_loss_may_change_and_nothing_else(folder, tmp_path):
     )
     (own / "fit.toml").write_text(priced)
     assert open_fit(own).settings.predictions.loss.injection == 0.5
+    assert provenance(open_fit(own))["hashes"] == before
+    (own / "fit.toml").write_text(text.replace("intervals = [", "intervals = [2, "))
+    assert 2 in open_fit(own).settings.predictions.intervals
     assert provenance(open_fit(own))["hashes"] == before
     (own / "fit.toml").write_text(text.replace("discrepancy = 0.03", "discrepancy = 0.04"))
     with pytest.raises(DataError, match="changed since the draws were made"):
