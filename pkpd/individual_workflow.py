@@ -37,7 +37,7 @@ from pkpd.statement import statement
 from pkpd.variation.standard import prior_draws
 
 Progress = Callable[[str, float], None]
-PROOF = 100
+PROOF = 400
 """Draws re-solved on a finer mesh."""
 
 SEEN = 300
