@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ def sample(
 
 
 def _program(start: JointStart, known: Evaluations | None) -> Any:
-    likelihood = replace(start.likelihood, individual=start.likelihood.individual.walked())
+    likelihood = start.likelihood.walked()
 
     def of_individuals(vector: Any) -> Any:
         return likelihood.by_subject(likelihood.space.unpack(vector)).sum()

@@ -67,6 +67,7 @@ def arms(kept):
 
 def joint(kept):
     likelihood = SimpleNamespace(space=SPACE, by_subject=lambda values: -(values["shift"] ** 2))
+    likelihood.walked = lambda: likelihood
     walk = SimpleNamespace(standard=lambda u: (u, jnp.zeros(())))
     start = SimpleNamespace(likelihood=likelihood, walk=walk, call=call)
     return joint_sampling.sample(start, CHOSEN, silent, kept)

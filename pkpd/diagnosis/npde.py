@@ -103,7 +103,7 @@ def _root(copies: np.ndarray) -> np.ndarray | None:
         return None
     root, failed = linalg.lapack.dpotrf(np.atleast_2d(np.cov(copies, rowvar=False)), lower=True)
     spread = copies.std(axis=0)
-    return None if failed or (np.diag(root) < 1e-8 * spread).any() else np.tril(root)
+    return None if failed or (np.diag(root) < 1e-6 * spread).any() else np.tril(root)
 
 
 def _singular(who: object, rows: int, count: int) -> Fault:

@@ -19,6 +19,7 @@ from pkpd.individual.design import Design
 from pkpd.individual.steady import steady_levels, steady_records
 from pkpd.mechanism.dosing import dosing_value
 from pkpd.mechanism.lanes import (
+    SINGLE,
     Fed,
     Lanes,
     Parts,
@@ -79,10 +80,10 @@ class Solver:
         return jnp.take_along_axis(path, line.read.T[:, None, :], axis=0), line
 
     def _stepped(self, own: Own, first: Array, wide: Lanes, cut: Parts) -> Float[Array, "T S N"]:
+        method = SINGLE if self.single and self.method == "rk4" else self.method
         return stepped_path(
-            self.model.rates, self.model.states, first, wide, own, cut, self.method, self.fed,
-            single=self.single and self.method == "rk4",
-        )  # fmt: skip
+            self.model.rates, self.model.states, first, wide, own, cut, method, self.fed
+        )
 
     @property
     def shared(self) -> tuple[str, ...]:

@@ -41,6 +41,10 @@ class JointLikelihood:
         """The same with every arm's covariance held at a flat arm-level vector."""
         return replace(self, arms=self.arms.held_at(flat))
 
+    def walked(self) -> JointLikelihood:
+        """The same as NUTS walks it: individuals in the precision that their engine names."""
+        return replace(self, individual=self.individual.walked())
+
     def by_arm(self, values: Mapping[str, Array]) -> Float[Array, " arms"]:
         """Log-likelihood of each arm, named by `arms.arm_names`."""
         return self.arms.by_arm(values)

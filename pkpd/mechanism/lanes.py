@@ -136,21 +136,19 @@ def stepped_path(
     cut: Parts,
     method: str = "rk4",
     fed: Fed | None = None,
-    *,
-    single: bool = False,
 ) -> Float[Array, "T S N"]:
     """The state after each step of a model that is not linear; `p` holds (K, N), K = 1 or R.
 
     `method` is one of `METHODS`: "rk4", or "rosenbrock" for stiff models. `fed` None: any state may
-    be given to. `single` solves by "rk4" in float32, twice as fast: an error of some 1e-6 of a
-    state beside that of the mesh; what is given and given back is float64.
+    be given to. `SINGLE` is "rk4" in float32, twice as fast: an error of some 1e-6 of a state
+    beside that of the mesh; what is given and given back is float64.
 
     Subjects go in blocks. Without derivatives the state after each part is written over that after
     the part before, which measured 2.6 times faster than keeping all parts; derivatives in reverse
     would copy what is written to, so they keep all.
     """
     fed = fed or Fed(states, states)
-    moved, kind = stepping(rates, states, method), jnp.float32 if single else jnp.float64
+    moved, kind = stepping(rates, states, method), jnp.float32 if method == SINGLE else jnp.float64
 
     def begun(initial: Array) -> dict[str, Array]:
         return _named(states, initial.astype(kind))
@@ -234,7 +232,8 @@ def _rosenbrock(slope: Callable, states: tuple[str, ...], q: Named, flow: Named)
     return lambda x, t, h: rosenbrock(infused, q)(x, (t, h, {}))
 
 
-METHODS = {"rk4": _rk4, "rosenbrock": _rosenbrock}
+SINGLE = "rk4 in single precision"
+METHODS = {"rk4": _rk4, SINGLE: _rk4, "rosenbrock": _rosenbrock}
 """Order four both; Rodas4 (L-stable) costs several times a Runge-Kutta step of the same length.
 
 The first solves states that only decay exactly (`decaying`).

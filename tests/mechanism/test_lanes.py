@@ -13,6 +13,7 @@ from scipy.linalg import expm
 
 import pkpd  # noqa: F401  float64
 from pkpd.mechanism.lanes import (
+    SINGLE,
     Lanes,
     lanes,
     linear_path,
@@ -242,15 +243,13 @@ def test_single_precision_is_off_by_its_rounding_alone():
     p, cut = sets_of(SATURABLE, 4), parts(np.full(9, 6), np.ones(9, bool))
     weights = jnp.asarray(np.random.default_rng(2).normal(size=(9, 3, 3)))
 
-    def total(values, single):
+    def total(values, method):
         q = {name: values[name] for name in p}
-        path = stepped_path(
-            saturable, STATES, values["initial"], on_line(values), q, cut, single=single
-        )
+        path = stepped_path(saturable, STATES, values["initial"], on_line(values), q, cut, method)
         return jnp.vdot(weights, path), path
 
-    (_, double), exact = jax.value_and_grad(total, has_aux=True)(with_line(p), False)
-    (_, path), slopes = jax.value_and_grad(total, has_aux=True)(with_line(p), True)
+    (_, double), exact = jax.value_and_grad(total, has_aux=True)(with_line(p), "rk4")
+    (_, path), slopes = jax.value_and_grad(total, has_aux=True)(with_line(p), SINGLE)
     assert path.dtype == np.float64 and (path != double).any()
     np.testing.assert_allclose(path, double, rtol=1e-4, atol=1e-5 * np.abs(double).max())
     for name, slope in slopes.items():
