@@ -18,11 +18,12 @@ import numpy as np
 from pkpd import pymc_bridge
 from pkpd.checkpoint import Checkpoint, Evaluations
 from pkpd.files import replacing
-from pkpd.individual.kept_mesh import replanned
+from pkpd.individual.kept_mesh import DRAWS, replanned
 from pkpd.individual.learned import learned
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual.start import Start, find_start
 from pkpd.individual.whitened import whitened
+from pkpd.posterior import Posterior
 from pkpd.settings import Sampler
 
 Progress = Callable[[str, float], None]
@@ -65,8 +66,9 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
     lap("find start")
     if chosen.pilot:
         short = chosen.model_copy(update={"tune": chosen.pilot, "draws": chosen.pilot})
-        seen = run("pilot run", short)["posterior"]
-        start = replanned(learned(start, seen), seen)
+        pilot = run("pilot run", short)
+        start = learned(start, pilot["posterior"])
+        start = replanned(start, Posterior(pilot, {}).draws(DRAWS))
         lap("pilot run")
     tree = run("sampling", chosen)
     lap("sample")

@@ -170,13 +170,13 @@ def predict(folder: Path, *, progress: Progress = silent) -> pd.DataFrame:
         {
             "sentence": sentence(predictions, asked),
             "warnings": [model.warning for model in likelihood.pk.values() if model.warning],
-            **note_asked(folder, "predict", read_any_settings(folder / "fit.toml")),
         },
     )
     if asked.questions and max(asked.weeks) > asked.selection_week:
         decide(folder, progress=progress, beside=asked.endpoints)
     else:
         _table(pd.DataFrame(columns=list(DECISIONS)), folder / "decisions.csv")
+    update_card(folder, note_asked(folder, "predict", read_any_settings(folder / "fit.toml")))
     return predictions
 
 

@@ -38,12 +38,12 @@ FAR = 5.0
 def replanned(start: Start, seen: Mapping[str, np.ndarray] | None = None) -> Start:
     """The same start, of a likelihood whose mesh holds about it; `FitError` where none does.
 
-    With draws `seen` (chains, draws) the mesh must hold at some of these, in place of the Gaussian.
+    With draws `seen`, draws first, the mesh must hold at these in place of the Gaussian's.
     """
     if start.likelihood.solver.cut is None:
         return start
     here = start.values()
-    around = _around(start) if seen is None else _some(start, seen)
+    around = _around(start) if seen is None else _each(seen)
     ends = _ends(start, here)
     for far in (ends, []):  # either may be too wild
         with contextlib.suppress(FitError):
@@ -65,13 +65,9 @@ def _around(start: Start) -> list[dict[str, Array]]:
     return [space.unpack(walked.natural(jnp.asarray(u))) for u in wide]
 
 
-def _some(start: Start, seen: Mapping[str, np.ndarray]) -> list[dict[str, Array]]:
-    """Draws spaced evenly over all chains."""
-    flat = {n: np.asarray(seen[n]) for n in start.likelihood.space.names}
-    flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in flat.items()}
-    count = len(next(iter(flat.values())))
-    places = np.linspace(0, count - 1, DRAWS).round().astype(int)
-    return [{name: jnp.asarray(value[k]) for name, value in flat.items()} for k in places]
+def _each(seen: Mapping[str, np.ndarray]) -> list[dict[str, Array]]:
+    count = len(next(iter(seen.values())))
+    return [{name: jnp.asarray(value[k]) for name, value in seen.items()} for k in range(count)]
 
 
 def mesh_dataset(likelihood: IndividualLikelihood) -> xr.Dataset | None:

@@ -20,11 +20,12 @@ from sixty import Problem
 from timing import Row, row
 
 from pkpd import pymc_bridge
-from pkpd.individual.kept_mesh import replanned
+from pkpd.individual.kept_mesh import DRAWS, replanned
 from pkpd.individual.learned import learned
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual.start import find_start
 from pkpd.individual.whitened import whitened
+from pkpd.posterior import Posterior
 from pkpd.settings import Sampler
 
 PILOT = 250
@@ -69,8 +70,8 @@ def geometry_rows(problem: Problem, tune: int, draws: int) -> list[Row]:
     chosen = start.likelihood.settings.sampler.model_copy(update={"tune": tune, "draws": draws})
     short = chosen.model_copy(update={"tune": PILOT, "draws": PILOT})
     pilot = _sampled(_program(start.likelihood, whitened(start).standard), short, plain=False)
-    seen = pilot.tree["posterior"]
-    start = replanned(learned(start, seen), seen)
+    start = learned(start, pilot.tree["posterior"])
+    start = replanned(start, Posterior(pilot.tree, {}).draws(DRAWS))
     fit = start.likelihood
     ours = _sampled(_program(fit, whitened(start).standard), chosen, plain=False)
     spent = pilot.taken + ours.taken

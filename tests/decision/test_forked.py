@@ -12,7 +12,9 @@ from pkpd import library
 from pkpd.arm_level import arms
 from pkpd.arm_level.problem import likelihood as build
 from pkpd.data.arms import read_arms
-from pkpd.decision.drawn import kept_beside, kept_by_draw
+from pkpd.decision import answering
+from pkpd.decision.asked import decision_asked
+from pkpd.decision.drawn import Kept, kept_beside, kept_by_draw
 from pkpd.decision.forked import followed, fork
 from pkpd.prediction.estimands import ESTIMANDS, Outcome
 from pkpd.prediction.kept import kept
@@ -116,6 +118,33 @@ def test_outcomes_in_brief_take_some_of_the_draws_and_all_stay_in_order(
         picked = whole[outcome].share[:: 1 if outcome == main else 3]
         assert each.share == pytest.approx(picked, rel=1e-9)
     assert found[main].selected == pytest.approx(whole[main].selected, rel=1e-9)
+
+
+def test_brief_answers_split_their_draws_where_the_posterior_ends(likelihood, monkeypatch):
+    """Seven draws of the posterior and four of the prior, every third in brief: 0 3 6, then 9."""
+
+    def numbered(_, made, draws, full, brief, few):
+        total = len(next(iter(draws.values())))
+
+        def said(places):
+            shape = (len(places), 1, len(made.labels), len(made.weeks))
+            share = np.broadcast_to(places[:, None, None, None] / 100, shape)
+            return Kept(share, np.ones((len(places), 1)))
+
+        whole = dict.fromkeys(full, said(np.arange(total)))
+        return whole | dict.fromkeys(brief, said(np.arange(total)[::few]))
+
+    monkeypatch.setattr(answering, "kept_beside", numbered)
+    monkeypatch.setattr(answering, "BRIEF", 2)
+    asked = decision_asked(likelihood.settings, {"weeks": (40.0, 72.0)})
+    own = answering.Contender(likelihood, prior_draws(likelihood.space, 7, 1))
+    evidence = answering.Evidence([own], prior_draws(likelihood.space, 4, 2))
+    full, *brief = answering.answered(ASKED.questions[0], evidence, asked)
+    assert len(brief) == len(ESTIMANDS) - 1
+    for each, wanted in ((full, np.arange(7)), *((each, [0, 3, 6]) for each in brief)):
+        assert 100 * each.models[each.own].share[:, 0, 0, 0] == pytest.approx(wanted)
+        before = np.arange(7, 11) if each is full else [9]
+        assert 100 * each.prior.share[:, 0, 0, 0] == pytest.approx(before)
 
 
 def test_a_new_trial_has_effects_of_its_own(likelihood, draws):

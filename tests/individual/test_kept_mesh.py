@@ -72,11 +72,11 @@ def test_it_holds_roughly_where_an_effect_lies_far_out(start, far):
     assert found < SLACK * HOLDS * tolerance
 
 
-def test_with_draws_it_holds_at_draws_of_every_chain(start):
-    """Two chains, the second as fast as the start: prior medians and a Gaussian there miss it."""
+def test_with_draws_it_holds_at_every_one(start):
+    """The second is as fast as the start: prior medians and a Gaussian there miss it."""
     values = start.values()
     slow = {**values, "vmax": values["vmax"] / 20}
-    seen = {n: np.stack([[slow[n]] * 9, [values[n]] * 9]) for n in start.likelihood.space.names}
+    seen = {n: np.stack([slow[n], values[n]]) for n in start.likelihood.space.names}
     at_median = replace(start, population=np.zeros_like(start.population))
     assert _error(replanned(at_median, seen).likelihood, values) < 0.01
     assert not _error(replanned(at_median).likelihood, values) < 0.01
