@@ -31,6 +31,8 @@ _FROM = {
     "statement": ("statement",),
     "simulation": ("simulate",),
     "posterior": ("Posterior", "load_posterior"),
+    "courses_workflow": ("courses",),
+    "prediction.courses_store": ("open_courses",),
     "decision_workflow": ("decide",),
     "assurance_workflow": ("assurance",),
     "individual_forecast": ("forecast",),

@@ -113,7 +113,7 @@ def diagnose(folder: Path, *, progress: Progress) -> Diagnosis:
     gof = goodness_table(
         likelihood, posterior.draws(SEEN), lambda share: progress("predictive check", share)
     )
-    checks.append(coverage_check(float(gof["inside"].mean()), settings.demands, level))
+    checks.append(coverage_check(float(gof["covered"].mean()), settings.demands, level))
     space = population_space(likelihood)
     table = summary(space, posterior.tree, prior_draws(space, 4000, 1), level=level)
     shrinkage = {n: each["shrinkage"] for n, each in posterior.provenance["centring"].items()}

@@ -112,7 +112,9 @@ def diagnose(
             *_solver_checks(likelihood, posterior.draws(PROOF), progress),
             _patients_check(opened),
             coverage_check(float(fitted["inside"].mean()), demands, level),
-            _of_individuals(coverage_check(float(own["gof.csv"]["inside"].mean()), demands, level)),
+            _of_individuals(
+                coverage_check(float(own["gof.csv"]["covered"].mean()), demands, level)
+            ),
         )
     )
     for name, each in {"summary.csv": table, "ppc.csv": seen, **own}.items():

@@ -39,6 +39,15 @@ class Posterior:
             for name, value in found.data_vars.items()
         }
 
+    def __str__(self) -> str:
+        found = self.tree["posterior"].dataset
+        size = sum(value[0, 0].size for value in found.data_vars.values())
+        spent = self.provenance.get("seconds", {})
+        took = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in spent.items())
+        return f"{found.sizes['chain']} chains of {found.sizes['draw']} draws of {size} numbers" + (
+            f" ({took})" if took else ""
+        )
+
     def save(self, path: Path) -> None:
         """Write to netCDF under a temporary name, then rename."""
         tree = self.tree.copy()

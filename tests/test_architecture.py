@@ -18,7 +18,7 @@ ROOMS = (
     ("errors",),
     ("units",),
     ("responses",),
-    ("files", "checkpoint"),
+    ("files", "checkpoint", "workers"),
     ("variation.spread", "variation.prior"),
     ("model", "model_units"),
     ("regimen",),
@@ -59,7 +59,7 @@ ROOMS = (
         "individual_forecast",
     ),  # fmt: skip
     ("opened",),
-    ("decision_workflow", "assurance_workflow"),
+    ("decision_workflow", "assurance_workflow", "courses_workflow"),
     ("workflow",),
     ("doctor",),
     ("cli",),
@@ -71,6 +71,8 @@ KEPT_TO = {
     "nutpie": ("pymc_bridge",),
     "blackjax": ("quick_pathfinder",),
     "matplotlib": ("reporting",),
+    "distributed": ("workers",),
+    "zarr": ("prediction",),
     "typer": ("cli",),
     "rich": ("cli",),
 }

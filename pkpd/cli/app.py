@@ -9,6 +9,7 @@ import typer
 
 from pkpd.cli import (
     assurance_verb,
+    courses_verb,
     decide_verb,
     fit_verbs,
     forecast_verb,
@@ -29,6 +30,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     fit_verbs.fit,
     fit_verbs.diagnose,
     predict_verb.predict,
+    courses_verb.courses,
     decide_verb.decide,
     assurance_verb.assurance,
     forecast_verb.forecast,

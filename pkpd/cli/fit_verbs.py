@@ -63,7 +63,7 @@ def fit(fit: Fit, *, quick: Look = None, quiet: Quiet = False, as_json: Json = F
     if as_json:
         say_json({"folder": str(folder), "draws": str(folder / "draws.nc")})
     else:
-        say(posterior)
+        say(f"{posterior}. Not judged yet. Next: pkpd diagnose {fit}")
 
 
 def _quick(folder: Path, kind: str, *, quiet: bool, as_json: bool) -> None:

@@ -20,3 +20,9 @@ Drugs = Annotated[
 Level = Annotated[float | None, typer.Option(help="Probability inside the intervals.")]
 Draws = Annotated[int | None, typer.Option(help="Posterior draws at most, as 1000.")]
 Patients = Annotated[int | None, typer.Option(help="Virtual patients a regimen.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Processes to share the work; needs Dask.")
+]
+Cluster = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler's address, for its workers.")
+]

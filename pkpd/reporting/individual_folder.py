@@ -14,7 +14,7 @@ COLUMNS = {
     "summary.csv": ARM_COLUMNS["summary.csv"],
     "gof.csv": (
         "subject,arm,time,output,observed,censored,pred,ipred,ipred_lower,ipred_upper,lower,upper,"
-        "level,kind,inside,residual"
+        "level,kind,inside,covered,residual"
     ),
     "vpc.csv": (
         "output,arm,bin,time,time_from,time_to,n,quantile,observed,lower,median,upper,level,kind,"

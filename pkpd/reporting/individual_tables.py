@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 
 from pkpd.reporting.blocks import bands
-from pkpd.reporting.figures_arm import is_true
 from pkpd.reporting.individual_estimates import finite
 from pkpd.reporting.individual_vpc import within
 from pkpd.reporting.table import Cell, Group, Table, plain, table
@@ -33,7 +32,7 @@ def gof_table(gof: pd.DataFrame) -> Table:
     """Give back, by output: how many observations, how many inside, and what residuals are."""
     made = []
     for output, some in gof.groupby("output", sort=False):
-        inside, residual = is_true(some["inside"]), some["residual"]
+        inside, residual = some["covered"], some["residual"]
         made.append(
             (
                 str(output), str(len(some)), str(int((some["censored"] != 0).sum())),
@@ -46,7 +45,8 @@ def gof_table(gof: pd.DataFrame) -> Table:
         "Output", "#Observations", "#Censored", "#Inside, %", "#Expected, %", "#Residual mean",
         "#Residual SD", "#Beyond ±1.96, %",
     ]  # fmt: skip
-    note = f"Intervals: {bands(gof)}, individual posterior predictive."
+    note = f"Intervals: {bands(gof)}, individual posterior predictive. Of a value that others \
+share (a score, a zero, below a limit) counts the share of its probability that lies inside."
     caption = "Observations and their residuals (expected: mean 0, SD 1, 5 % beyond ±1.96)"
     return table(caption, columns, plain("", columns, made).groups, notes=[note])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import jax
 import jax.numpy as jnp
@@ -138,6 +138,18 @@ class Trials:
         for week in DECIDED:
             found |= {f"{n}_{week:g}": v for n, v in held(share[1:], share[:1], week).items()}
         return found | sbc.health(tree, self.names) | {"failed": ""}
+
+
+@cache
+def trials(seed: int) -> Trials:
+    """A process's own programs."""
+    return Trials(seed)
+
+
+def row(item: tuple[int, int]) -> dict[str, object]:
+    """The row of a seed's trial k, by this process."""
+    seed, k = item
+    return trials(seed).row(k)
 
 
 def held(share: np.ndarray, true: np.ndarray, week: float) -> dict[str, float]:

@@ -34,7 +34,7 @@ CRITERIA = {
 
 def read(path: Path = PATH) -> pd.DataFrame:
     """The rows of a file."""
-    return pd.read_csv(path, dtype={"failed": str}).fillna({"failed": ""})
+    return sbc.read(path)
 
 
 def fitted(table: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import arviz as az
@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from pkpd.diagnosis.calibration import calibration_table, ranks, thinned
+from pkpd.files import replacing
+from pkpd.workers import done, workers
 
 DOCS = Path(__file__).parents[2] / "docs"
 KEEP = 99
@@ -73,16 +75,49 @@ def health(tree, names) -> dict[str, float]:
     }
 
 
-def run(path: Path, sims: int, one: Callable[[int], dict[str, float]]) -> pd.DataFrame:
-    """Simulations 0 .. sims - 1, those in the file already left out; written as they come."""
-    done = pd.read_csv(path) if path.is_file() else pd.DataFrame()
-    rows = done.to_dict("records")
-    for k in range(len(rows), sims):
-        began = time.perf_counter()
-        rows.append({"simulation": k, **one(k)})
-        pd.DataFrame(rows).to_csv(path, index=False, float_format="%.4g", lineterminator="\n")
-        print(f"simulation {k + 1} of {sims}: {time.perf_counter() - began:.1f} s", flush=True)
-    return pd.DataFrame(rows[:sims])
+def read(path: Path) -> pd.DataFrame:
+    """The rows of a file."""
+    return pd.read_csv(path, dtype={"failed": str}).fillna({"failed": ""})
+
+
+def run(path: Path, sims: int, rows: Callable[[list[int]], Iterable[dict]]) -> pd.DataFrame:
+    """Simulations 0 .. sims - 1, those in the file left out; the file is written after each.
+
+    `rows` gives the row of each number it is asked for, in any order.
+    """
+    known = read(path).to_dict("records") if path.is_file() else []
+    found = {int(each["simulation"]): each for each in known}
+    began = time.perf_counter()
+    for each in rows([k for k in range(sims) if k not in found]):
+        found[int(each["simulation"])] = each
+        _write(path, found)
+        passed = time.perf_counter() - began
+        said = f"simulation {each['simulation']}, {len(found)} of {sims}: {passed:.0f} s in all"
+        print(said, each.get("failed", ""), flush=True)
+    return pd.DataFrame([found[k] for k in sorted(found) if k < sims])
+
+
+def _write(path: Path, found: Mapping[int, dict]) -> None:
+    """All rows by number."""
+    table = pd.DataFrame([found[k] for k in sorted(found)])
+    with replacing(path) as partial:
+        table.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def spread(
+    work: Callable[[tuple], dict], first: tuple, chosen: argparse.Namespace
+) -> Callable[[list[int]], Iterator[dict]]:
+    """What `run` takes: `work` of (*first, k) for each k, by processes or a scheduler's workers.
+
+    `work` is a function of a module that is imported by name: programs it keeps are then kept.
+    """
+
+    def rows(numbers: list[int]) -> Iterator[dict]:
+        with workers(chosen.workers, chosen.cluster) as client:
+            for _, row in done(client, work, [(*first, k) for k in numbers]):
+                yield row
+
+    return rows
 
 
 NOT_RANKS = ("simulation", "ess_least", "rhat_most", "divergences")
@@ -109,4 +144,6 @@ def asked(about: str, sims: int) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--sims", type=int, default=sims, help="simulated data sets")
     parser.add_argument("--out", type=Path, default=None, help="CSV of ranks; taken up if there")
+    parser.add_argument("--workers", type=int, default=2, help="processes of this machine")
+    parser.add_argument("--cluster", help="address of a Dask scheduler, for its workers instead")
     return parser

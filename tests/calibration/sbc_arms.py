@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import jax
@@ -230,16 +230,30 @@ def _middle(space, draws: np.ndarray) -> np.ndarray:
     return np.asarray(centring.to_natural(space, points.mean(axis=0)))
 
 
+@cache
+def kept(sims: int, seed: int, kind: str, hold: str) -> Callable[[int], dict[str, float]]:
+    """A process's own programs."""
+    return calibrator(sims, seed, kind, hold)
+
+
+def row(item: tuple[int, int, str, str, int]) -> dict[str, float]:
+    """The row of simulation k out of so many of a seed and kind."""
+    *which, k = item
+    return {"simulation": k, **kept(*which)(k)}
+
+
 def main() -> None:
     """Simulate, fit, rank; print how uniform the ranks are."""
+    import sbc_arms  # by its name, as workers do
+
     parser = sbc.asked("Simulation-based calibration of an arm-level fit", 100)
     parser.add_argument("--data", choices=("normal", "patients"), default="patients")
     parser.add_argument("--hold", choices=("truth", "pilot"), default="truth")
     chosen = parser.parse_args()
     name = f"calibration-arms-{chosen.data}"
     path = chosen.out or sbc.DOCS / f"{name}.csv"
-    one = calibrator(max(chosen.sims, 200), sbc.SEED, chosen.data, chosen.hold)
-    print(sbc.told(sbc.run(path, chosen.sims, one)))
+    first = (max(chosen.sims, 200), sbc.SEED, chosen.data, chosen.hold)
+    print(sbc.told(sbc.run(path, chosen.sims, sbc.spread(sbc_arms.row, first, chosen))))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ go to a CSV. Programs are compiled once: the data are their argument (`walking.p
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import jax.numpy as jnp
 import numpy as np
@@ -89,12 +90,26 @@ def calibrator(sims: int, seed: int) -> Callable[[int], dict[str, float]]:
     return one
 
 
+@cache
+def kept(sims: int, seed: int) -> Callable[[int], dict[str, float]]:
+    """A process's own programs."""
+    return calibrator(sims, seed)
+
+
+def row(item: tuple[int, int, int]) -> dict[str, float]:
+    """The row of simulation k out of so many of a seed."""
+    sims, seed, k = item
+    return {"simulation": k, **kept(sims, seed)(k)}
+
+
 def main() -> None:
     """Simulate, fit, rank; print how uniform the ranks are."""
+    import sbc_individual  # by its name, as workers do
+
     chosen = sbc.asked("Simulation-based calibration of an individual-level fit", 200).parse_args()
     path = chosen.out or sbc.DOCS / "calibration-individual.csv"
-    found = sbc.run(path, chosen.sims, calibrator(max(chosen.sims, 1000), sbc.SEED))
-    print(sbc.told(found))
+    first = (max(chosen.sims, 1000), sbc.SEED)
+    print(sbc.told(sbc.run(path, chosen.sims, sbc.spread(sbc_individual.row, first, chosen))))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import decided
-import decisions
 import decisions_page
 import decisions_told
 import numpy as np
@@ -89,9 +88,9 @@ def test_a_file_is_taken_up_and_is_the_same_in_any_order(tmp_path):
 
         return give
 
-    decisions.run(tmp_path / "a.csv", 6, rows("whole"))
-    decisions.run(tmp_path / "b.csv", 3, rows("first"))
-    table = decisions.run(tmp_path / "b.csv", 6, rows("rest"))
+    sbc.run(tmp_path / "a.csv", 6, rows("whole"))
+    sbc.run(tmp_path / "b.csv", 3, rows("first"))
+    table = sbc.run(tmp_path / "b.csv", 6, rows("rest"))
     assert made == {"whole": [*range(6)], "first": [0, 1, 2], "rest": [3, 4, 5]}
     assert table["simulation"].tolist() == [*range(6)]
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
@@ -101,7 +100,7 @@ def test_who_failed_is_counted(tmp_path):
     rows = [known_row(k) for k in range(4)]
     rows[1] = {"simulation": 1, "memory_true": 50.0, "failed": "FitError: lost", "cpu_seconds": 1.0}
     rows[2] |= {"rhat_most": 1.2}
-    decisions.run(tmp_path / "a.csv", 4, lambda todo: iter(rows))
+    sbc.run(tmp_path / "a.csv", 4, lambda todo: iter(rows))
     table = decisions_told.read(tmp_path / "a.csv")
     assert "4 trials, 1 failed, 2 missed a demand" in decisions_told.health(table)
     assert len(decisions_told.fitted(table)) == 3
@@ -185,7 +184,7 @@ def table(tmp_path_factory):
     """Trials of another seed than the docs'."""
     path = tmp_path_factory.mktemp("decisions") / "rows.csv"
     trials = decided.Trials(sbc.SEED + 5000)
-    return trials, decisions.run(path, FEW, lambda todo: (trials.row(k) for k in todo))
+    return trials, sbc.run(path, FEW, lambda todo: (trials.row(k) for k in todo))
 
 
 @pytest.mark.recovery

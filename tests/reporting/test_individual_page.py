@@ -62,7 +62,8 @@ def stream(number, arm, output, own, typical, random, error):
         "observed": own * np.exp(error * noise), "censored": 0, "pred": typical, "ipred": own,
         "ipred_lower": 0.93 * own, "ipred_upper": 1.07 * own,
         "lower": own * np.exp(error * ends[0]), "upper": own * np.exp(error * ends[1]),
-        "level": LEVEL, "kind": "eti", "inside": np.abs(noise) < ends[1], "residual": noise,
+        "level": LEVEL, "kind": "eti", "inside": np.abs(noise) < ends[1],
+        "covered": (np.abs(noise) < ends[1]).astype(float), "residual": noise,
     }  # fmt: skip
     return pd.DataFrame(made)
 

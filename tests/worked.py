@@ -1,0 +1,29 @@
+"""Pieces of work that workers import: pure, and ones that kill the worker who does them first."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+
+def square(k: int) -> int:
+    return k * k
+
+
+def faulty(k: int) -> int:
+    raise ValueError(f"no root of {k}")
+
+
+def dies_once(item: tuple[str, int]) -> int:
+    """The square; the first to be asked for 2 is killed."""
+    marker, k = Path(item[0]), item[1]
+    if k == 2 and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return square(k)
+
+
+def dies(k: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return k
