@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pkpd.cli.folders import fit_folder
-from pkpd.cli.options import Fit, Json, Quiet
+from pkpd.cli.options import Cluster, Fit, Json, Quiet, Workers
 from pkpd.cli.printing import rows_of, say, say_json, say_rows
 from pkpd.cli.progress import shown_progress
 
@@ -25,13 +25,23 @@ SHOWN = (
 )  # fmt: skip
 
 
-def validate(fit: Fit, *, leave: Leave = None, quiet: Quiet = False, as_json: Json = False) -> None:
+def validate(
+    fit: Fit,
+    *,
+    leave: Leave = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
     """Leave out trials, arms and the off-drug phase; predict and score each against rivals."""
     folder = fit_folder(fit)
     import pkpd
 
     with shown_progress(hidden=quiet or as_json) as progress:
-        found = pkpd.validate(folder, leave or (), progress=progress)
+        found = pkpd.validate(
+            folder, leave or (), count=workers, cluster=cluster, progress=progress
+        )
     if as_json:
         say_json({"passed": found.passed, "missed": found.missed, "scores": rows_of(found.shown)})
     else:

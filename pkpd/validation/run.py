@@ -20,6 +20,7 @@ from pkpd.validation.forecast import read
 from pkpd.validation.left_in import can_fit
 from pkpd.validation.left_out import LeftOut, chosen, everything
 from pkpd.validation.making import Maker, studies_of
+from pkpd.workers import done, workers
 
 Progress = Callable[[str, float], None]
 
@@ -47,14 +48,20 @@ class Validation:
 
 
 def validate(
-    folder: str | Path, leave: Sequence[str] = (), *, progress: Progress = lambda stage, share: None
+    folder: str | Path,
+    leave: Sequence[str] = (),
+    *,
+    count: int | None = None,
+    cluster: str | None = None,
+    progress: Progress = lambda stage, share: None,
 ) -> Validation:
     """Leave parts out of an arm-level fit, predict each from the rest, and score the forecasts.
 
     `leave` names kinds ("trial", "later", "arm", "off-drug"), trials, or arms ("study: arm", or
     the arm alone); nothing stands for all of them. Writes forecasts and draws below
     FOLDER/validation/, validation.csv (scores), validation-rows.csv (each number), and report.html
-    anew if there is one.
+    anew if there is one. `count` processes, or the workers of the Dask scheduler at `cluster`,
+    share the parts; without either they are made here, one after the other. Forecasts are the same.
 
     Raises
     ------
@@ -65,8 +72,11 @@ def validate(
     problem = _arm_level(folder)
     parts = chosen(problem.data, leave, lambda part: can_fit(problem, part))
     maker = Maker(problem, folder / "validation")
-    for number, part in enumerate(parts):
-        maker.make(part, _within(progress, number, parts))
+    if count is None and cluster is None:
+        for number, part in enumerate(parts):
+            maker.make(part, _within(progress, number, parts))
+    else:
+        _shared(folder.resolve(), parts, (count, cluster), progress)
     told = list(_told(maker, problem))
     rows = scoring.scored(told, studies_of(problem), problem.data)
     table = scoring.table(rows, problem.settings.model, one_hash(provenance(problem)["hashes"]))
@@ -84,6 +94,26 @@ def _arm_level(folder: Path) -> Problem:
         found = "validation leaves out trials and arms, and this fit has individual records"
         raise DataError([Fault(str(folder), found, "Name a fit of arm-level results alone")])
     return open_fit(folder)
+
+
+def _shared(
+    folder: Path,
+    parts: Sequence[LeftOut],
+    among: tuple[int | None, str | None],
+    progress: Progress,
+) -> None:
+    """The forecasts of all parts, made by workers; progress by parts that are done."""
+    count, cluster = among
+    with workers(count or 1, cluster) as client:
+        items = [(folder, part) for part in parts]
+        for number, ((_, part), _) in enumerate(done(client, made, items)):
+            progress(f"without {part.name}", (number + 1) / len(parts))
+
+
+def made(item: tuple[Path, LeftOut]) -> None:
+    """The forecasts of one part of a fit, in files; what was begun by another goes on."""
+    folder, part = item
+    Maker(_arm_level(folder), folder / "validation").make(part, lambda stage, share: None)
 
 
 def _within(progress: Progress, number: int, parts: Sequence[LeftOut]) -> Progress:

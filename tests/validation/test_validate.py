@@ -85,3 +85,11 @@ def test_changed_settings_make_another_forecast_beside_the_first(folder):
     assert len(after) == 2 * len(before) and all(after[path] == before[path] for path in before)
     hashes = {json.dumps(read(path).origin["hashes"], sort_keys=True) for path in after}
     assert len(hashes) == 2
+
+
+@pytest.mark.slow
+def test_a_worker_makes_the_same_forecasts(folder, tmp_path):
+    there = shutil.copytree(folder.parent, tmp_path / "there") / "ox40_extension"
+    here = validate(folder, ["STREAM-AD-2"])
+    shared = validate(there, ["STREAM-AD-2"], count=1)
+    pd.testing.assert_frame_equal(here.table, shared.table)
