@@ -189,7 +189,8 @@ def test_functions_take_few_parameters(module):
 
 def test_every_import_is_of_a_package_that_pyproject_names():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    named = project["dependencies"] + project["optional-dependencies"]["quick"]
+    extras = project["optional-dependencies"]
+    named = project["dependencies"] + extras["quick"] + extras["cluster"]
     known = (
         {line.split(">")[0].split("[")[0] for line in named} | {"pkpd"} | sys.stdlib_module_names
     )

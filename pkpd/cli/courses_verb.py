@@ -35,9 +35,7 @@ def courses(
             progress=progress,
         )  # fmt: skip
     tree = pkpd.open_courses(path)
-    groups = {
-        name: {dim: child.sizes[dim] for dim in DIMS} for name, child in tree.children.items()
-    }
+    groups = {name: {dim: tree[name].sizes[dim] for dim in DIMS} for name in sorted(tree, key=int)}
     if as_json:
         say_json({"path": str(path), "regimens": [
             {"regimen": tree[n].attrs["regimen"], **sizes} for n, sizes in groups.items()
