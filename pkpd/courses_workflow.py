@@ -18,7 +18,7 @@ from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual_folder import IndividualFit
 from pkpd.individual_workflow import with_draws
 from pkpd.posterior import Posterior
-from pkpd.prediction.courses_store import Regimen, Store
+from pkpd.prediction.courses_store import NAME, Regimen, Store
 from pkpd.prediction.new_courses import courses as followed
 from pkpd.prediction.new_courses import new_cohort
 from pkpd.prediction.new_subjects import label
@@ -27,7 +27,6 @@ from pkpd.settings_individual import Predictions, is_individual
 from pkpd.workers import done, workers
 
 Progress = Callable[[str, float], None]
-NAME = "courses.zarr"
 
 
 @dataclass(frozen=True)

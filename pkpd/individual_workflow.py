@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from pkpd.individual_folder import (
 )
 from pkpd.individual_sampling import Drawn, draw
 from pkpd.posterior import Posterior, load_posterior
+from pkpd.prediction.courses_store import NAME
 from pkpd.prediction.individual_seen import error_table, fresh, goodness_table, visual_table
 from pkpd.prediction.new_subjects import new_subjects
 from pkpd.provenance import file_hash
@@ -66,6 +68,7 @@ def fit(folder: Path, *, progress: Progress) -> Posterior:
     posterior = Posterior(_with_mesh(found), record)
     for name in ("card.json", "report.html", *TABLES):
         (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / NAME, ignore_errors=True)
     posterior.save(folder / "draws.nc")
     kept.clear()
     return posterior

@@ -19,6 +19,9 @@ from jaxtyping import Float
 from pkpd.errors import FileFormatError
 
 FORMAT = 1
+NAME = "courses.zarr"
+"""Of the store, in the fit's folder."""
+
 BLOCK = 32 * 2**20
 """Bytes of a block, over all observations."""
 DIMS = ("draw", "patient", "time")
