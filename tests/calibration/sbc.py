@@ -113,6 +113,8 @@ def spread(
     """
 
     def rows(numbers: list[int]) -> Iterator[dict]:
+        if not numbers:
+            return
         with workers(chosen.workers, chosen.cluster) as client:
             for _, row in done(client, work, [(*first, k) for k in numbers]):
                 yield row

@@ -14,7 +14,8 @@ SIMS, UNLIKELY = 60, 0.01
 
 
 def table_of(path, one):
-    found = sbc.run(path, SIMS, one).drop(columns=list(sbc.NOT_RANKS))
+    found = sbc.run(path, SIMS, lambda todo: ({"simulation": k, **one(k)} for k in todo))
+    found = found.drop(columns=list(sbc.NOT_RANKS))
     return calibration_table(found, sbc.KEEP, bins=sbc.BINS, level=sbc.LEVEL, seed=sbc.SEED)
 
 
