@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 PATIENCE = 30
 """Seconds to wait for a scheduler."""
 
+UNWATCHED = {"distributed.worker.profile.enabled": False}
+"""Dask looks at every worker's stack a hundred times a second; while JAX traces, that costs more
+than the tracing."""
+
 
 @contextmanager
 def workers(count: int = 2, address: str | None = None) -> Iterator[Client]:
@@ -33,6 +37,7 @@ def workers(count: int = 2, address: str | None = None) -> Iterator[Client]:
         If Dask is not installed.
     """
     try:
+        import dask
         from distributed import Client, LocalCluster
     except ImportError:
         raise PkpdError(
@@ -43,8 +48,12 @@ def workers(count: int = 2, address: str | None = None) -> Iterator[Client]:
         raise DataError([Fault(f"workers {count}", "less than one", "Give 1 or more")])
     if address is None:
         with (
+            dask.config.set(UNWATCHED),
             LocalCluster(
-                count, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address="127.0.0.1:0",
             ) as own,
             Client(own) as client,
         ):

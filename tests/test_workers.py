@@ -24,6 +24,13 @@ def test_each_item_comes_back_with_what_was_found(client):
     assert sorted(done(client, worked.square, range(20))) == [(k, k * k) for k in range(20)]
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_there_are_as_many_workers_as_were_asked_for_and_none_is_profiled(count):
+    with workers(count) as client:
+        assert len(client.scheduler_info(n_workers=-1)["workers"]) == count
+        assert list(done(client, worked.profiled, [0])) == [(0, False)]
+
+
 def test_a_worker_killed_midway_changes_nothing(client, tmp_path):
     marker = tmp_path / "died"
     items = [(str(marker), k) for k in range(6)]
@@ -46,7 +53,7 @@ def test_a_piece_that_kills_every_worker_is_told_in_words():
 def test_the_workers_of_a_scheduler_serve_as_well():
     with (
         LocalCluster(
-            1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
         ) as there,
         workers(address=there.scheduler_address) as client,
     ):
