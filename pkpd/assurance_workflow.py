@@ -19,8 +19,8 @@ def assurance(folder: Path, *, progress: Progress = silent, **options: Any) -> A
 
     `options`: `arms` such as ("Q4W", "Q8W"), the reference first; `sizes`, patients an arm;
     `wanted`, an assurance whose size is searched; `margin`, `one_sided_level`, `test`, `week`,
-    `endpoint`, `estimand` (NRI, or while-on-treatment), `drugs`, `level`, `draws`, `patients`,
-    `seed`.
+    `endpoint`, `estimand` (NRI, treatment-policy or while-on-treatment), `drugs`, `level`, `draws`,
+    `patients`, `seed`.
 
     Raises
     ------

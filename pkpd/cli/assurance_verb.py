@@ -25,7 +25,7 @@ OneSided = Annotated[
 ]
 Test = Annotated[str | None, typer.Option(help="miettinen-nurminen or farrington-manning.")]
 Week = Annotated[float | None, typer.Option(help="Week at which arms are compared, as 72.")]
-Estimand = Annotated[str | None, typer.Option(help="NRI or while-on-treatment.")]
+Estimand = Annotated[str | None, typer.Option(help="NRI, treatment-policy or while-on-treatment.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of virtual patients and new trials.")]
 
 

@@ -13,7 +13,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Fit = Annotated[str, typer.Argument(metavar="FIT", help="A fit's folder, or its name in fits/.")]
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name: see pkpd models.")]
 Endpoint = Annotated[str | None, typer.Option(help=f"One of {', '.join(RESPONSES)}.")]
-ESTIMANDS = "hypothetical, NRI, observed or while-on-treatment."
+ESTIMANDS = "hypothetical, NRI, treatment-policy, observed or while-on-treatment."
 Drugs = Annotated[
     list[str] | None, typer.Option("--drug", help="A drug of the fit; again for more. All if none.")
 ]

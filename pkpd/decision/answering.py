@@ -65,7 +65,7 @@ def answered(question: Question, evidence: Evidence, asked: DecisionAsked) -> li
     """
     own = under(evidence.contenders[0].likelihood, asked)
     scored = [random_of(each.likelihood.disease) for each in evidence.contenders]
-    made = plan(own, question, scored=tuple(dict.fromkeys(sum(scored, ()))))
+    made = plan(own, question, scored=tuple(dict.fromkeys(sum(scored, ()))), leaving=True)
     who = groups_of(own, question, asked)
     first, *rivals = evidence.contenders
     wanted = dict.fromkeys(asked.others, who.everybody.member)

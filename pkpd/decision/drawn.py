@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float
 from pkpd.arm_level.problem import Likelihood
 from pkpd.decision.forked import followed, fork
 from pkpd.decision.shares import responding, shares
-from pkpd.prediction.estimands import Outcome
+from pkpd.prediction.estimands import POLICY, Outcome
 from pkpd.prediction.plan import Plan
 from pkpd.prediction.simulated import Draws
 
@@ -71,7 +71,7 @@ def kept_beside(
 ) -> dict[Outcome, Kept]:
     """Outcomes `full` under every draw, `brief` under every `few`-th, each draw solved once.
 
-    What the estimands need beyond the hypothetical one costs half as much again.
+    What the estimands need beyond the hypothetical one costs as much again and more.
     """
     chosen = np.arange(len(next(iter(draws.values())))) % few == 0
     found = kept_by_draw(likelihood, plan, _some(draws, chosen), {**full, **brief})
@@ -99,12 +99,13 @@ def program(
 
     Patients are solved once for all outcomes.
     """
-    cut, trial = fork(plan), int(plan.lanes.trial[0])
+    leaving = any(outcome.estimand == POLICY for outcome in asked)
+    cut, trial = fork(plan, leaving=leaving), int(plan.lanes.trial[0])
     staying = any(outcome.estimand != "hypothetical" for outcome in asked)
     endpoints = dict.fromkeys(outcome.endpoint for outcome in asked)
 
     @jax.jit
-    def one(values: Mapping[str, Array], levels: tuple[Array, Array]) -> list[tuple[Array, Array]]:
+    def one(values: Mapping[str, Array], levels: tuple[Array, ...]) -> list[tuple[Array, Array]]:
         seen = followed(likelihood.disease, values, cut.holding(levels), staying=staying)
         both = {
             each: responding(values, seen, plan.weeks, endpoint=each, trial=trial)

@@ -18,6 +18,7 @@ from pkpd.arm_level import trajectories
 from pkpd.arm_level.trajectories import Lanes
 from pkpd.decision.shares import Followed
 from pkpd.model import Model
+from pkpd.prediction.leaving import Leavers
 from pkpd.prediction.plan import Plan
 from pkpd.prediction.simulated import day_index
 
@@ -26,35 +27,46 @@ from pkpd.prediction.simulated import day_index
 class Fork:
     """Lanes of the first run until selection and of every run from then on; `at` are visits.
 
-    `at` are places on the later lanes' mesh, the first of them selection.
+    `at` are places on the later lanes' mesh, the first of them selection. `leavers` are the later
+    lanes of those who leave.
     """
 
     early: Lanes
     late: Lanes
     at: np.ndarray
+    leavers: Leavers | None = None
 
     @property
-    def levels(self) -> tuple[Array, Array]:
-        """Log concentrations of both, to hand to a program rather than to bake into it."""
-        return jnp.asarray(self.early.log_concentration), jnp.asarray(self.late.log_concentration)
+    def levels(self) -> tuple[Array, ...]:
+        """Log concentrations of all, to hand to a program rather than to bake into it."""
+        lanes = (self.early, self.late, *([self.leavers.lanes] if self.leavers else []))
+        return tuple(jnp.asarray(each.log_concentration) for each in lanes)
 
-    def holding(self, levels: tuple[Array, Array]) -> Fork:
+    def holding(self, levels: tuple[Array, ...]) -> Fork:
         """The same fork with log concentrations given from outside."""
         early, late = (
             replace(lanes, log_concentration=level)
-            for lanes, level in zip((self.early, self.late), levels, strict=True)
+            for lanes, level in zip((self.early, self.late), levels[:2], strict=True)
         )
-        return Fork(early, late, self.at)
+        gone = self.leavers
+        if gone is not None:
+            gone = replace(gone, lanes=replace(gone.lanes, log_concentration=levels[2]))
+        return Fork(early, late, self.at, gone)
 
 
-def fork(plan: Plan) -> Fork:
-    """A plan's lanes cut at its selection week; until then its regimens are one."""
+def fork(plan: Plan, *, leaving: bool = False) -> Fork:
+    """A plan's lanes cut at its selection week; until then its regimens are one.
+
+    With `leaving`, those of its leavers too, who leave after it.
+    """
     at = day_index(plan.lanes, plan.weeks)
     cut = int(at[0])
+    late, gone = (slice(cut, None), slice(None)), plan.leavers if leaving else None
     return Fork(
         _some(plan.lanes, slice(0, cut + 1), slice(0, 1)),
-        _some(plan.lanes, slice(cut, None), slice(None)),
+        _some(plan.lanes, *late),
         at - cut,
+        None if gone is None else replace(gone, lanes=_some(gone.lanes, *late)),
     )
 
 
@@ -87,11 +99,40 @@ def followed(model: Model, values: Mapping[str, Array], fork: Fork, *, staying: 
     easi = jnp.asarray(fork.late.easi)
     if staying:
         ratio = _once(trajectories.ratios(model, p, path, fork.late.mesh, easi))
-        stay = begun * trajectories.staying(values, fork.late, ratio)[fork.at]
-        return Followed(ratio[fork.at], stay, easi[0])
-    seen = {name: value[fork.at] for name, value in path.items()}
-    ratio = trajectories.ratios(model, p, seen, fork.late.mesh[fork.at], easi)
-    return Followed(_once(ratio), jnp.broadcast_to(begun, ratio.shape), easi[0])
+        stay = begun * trajectories.staying(values, fork.late, ratio)
+        left = _left(model, values, p, fork, start, stay)
+        return Followed(ratio[fork.at], stay[fork.at], easi[0], left)
+    ratio = _seen(model, p, path, fork.late, fork.at)
+    return Followed(ratio, jnp.broadcast_to(begun, ratio.shape), easi[0])
+
+
+def _left(
+    model: Model,
+    values: Mapping[str, Array],
+    p: Mapping[str, Array],
+    fork: Fork,
+    start: Mapping[str, Array],
+    stay: Float[Array, "days runs patients"],
+) -> tuple[Array, Array] | None:
+    """EASI over baseline at the visits of those who left in their week, and how likely that was."""
+    gone = fork.leavers
+    if gone is None:
+        return None
+    path = _states(model, values, p, gone.lanes, start)
+    ratio = _seen(model, p, path, gone.lanes, fork.at)
+    return ratio, _once(gone.weight(stay, fork.late.mesh, fork.at))
+
+
+def _seen(
+    model: Model,
+    p: Mapping[str, Array],
+    path: Mapping[str, Array],
+    lanes: Lanes,
+    at: np.ndarray,
+) -> Float[Array, "visits runs patients"]:
+    """EASI over baseline at the visits alone."""
+    seen = {name: value[at] for name, value in path.items()}
+    return _once(trajectories.ratios(model, p, seen, lanes.mesh[at], jnp.asarray(lanes.easi)))
 
 
 def _states(

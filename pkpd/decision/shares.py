@@ -9,6 +9,10 @@ of visits missed. Sums run over virtual patients:
     NRI                 (1 - m) sum t Phi2 / sum s Phi(a)     (who is not there: a failure)
     observed            sum t Phi2 / sum t Phi(a)             (among those who came)
     while-on-treatment  sum A / sum s Phi(a)                  (as the last visit they came to was)
+    treatment-policy    (sum s Phi2 + M D) / sum s Phi(a)     (who left: seen all the same)
+
+M = sum (s - t) Phi(a) have left by then, and D is the mean of what that changes, Phi2' - Phi2, with
+Phi2' after leaving in the patient's week and weights w s Phi(a) (`prediction.leaving`).
 
 A is the probability of having responded at selection and at the last visit come to up to then. With
 c = Phi2 at each visit k (Phi(a) at selection), and B the same had nobody left,
@@ -27,7 +31,7 @@ as exact as the virtual patients are many.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +41,7 @@ from jaxtyping import Array, Float
 from pkpd.arm_level import endpoints
 from pkpd.arm_level.endpoints import Visit
 from pkpd.arm_level.trajectories import effect
-from pkpd.prediction.estimands import ON_TREATMENT
+from pkpd.prediction.estimands import ON_TREATMENT, POLICY
 from pkpd.responses import IGA
 from pkpd.variation import fluctuation
 from pkpd.variation.normal import below, both_below_along
@@ -48,36 +52,74 @@ class Followed:
     """One draw's virtual patients at the visits: selection first, then the visits after it.
 
     `ratio` is EASI over baseline, `stay` the probability of still being in the trial, both of
-    shape (visits, regimens, patients); `easi` baselines (patients).
+    shape (visits, regimens, patients); `easi` baselines (patients). `left`, where it was asked for,
+    is EASI over baseline of those who left in their week, and how likely that was by each visit.
     """
 
     ratio: Array
     stay: Array
     easi: Array
+    left: tuple[Array, Array] | None = None
+
+
+@dataclass(frozen=True)
+class Responding:
+    """P(responds at selection), (patients), P(there and at each later visit), by patient.
+
+    `after` is the latter for those who left in their week, with `weight` how likely that was.
+    """
+
+    first: Float[Array, " patients"]
+    both: Float[Array, "later regimens patients"]
+    after: Float[Array, "later regimens patients"] | None = None
+    weight: Float[Array, "later regimens patients"] | None = None
 
 
 def shares(
     missed: Array,
     stay: Float[Array, "visits regimens patients"],
-    responding: tuple[Float[Array, " patients"], Float[Array, "later regimens patients"]],
+    found: Responding,
     groups: Float[np.ndarray, "groups patients"],
     estimand: str,
 ) -> tuple[Float[Array, "groups regimens visits"], Float[Array, " groups"]]:
     """Share of the selected who respond at each visit, and the share selected, by group.
 
-    `stay` is as in `Followed`, `responding` what the function of that name gives, `groups` weighs
-    the patients of each group. Selected are those who respond at the first visit, in the trial and
-    there, as the first regimen has it.
+    `stay` is as in `Followed`, `groups` weighs the patients of each group. Selected are those who
+    respond at the first visit, in the trial and there, as the first regimen has it.
     """
-    first, both = responding
-    weigh, begun = jnp.asarray(groups), stay[0, 0]
+    first, weigh, begun = found.first, jnp.asarray(groups), stay[0, 0]
     chosen = weigh @ (begun * first)
-    there, among = counted(missed, stay, first, both, estimand), chosen[:, None, None]
+    there, among = counted(missed, stay, first, found.both, estimand), chosen[:, None, None]
+    total = jnp.einsum("gn,trn->grt", weigh, there)
     if estimand == "observed":
         among = jnp.einsum("gn,trn->grt", weigh, (1 - missed) * stay[1:] * first)
-    later = jnp.einsum("gn,trn->grt", weigh, there) / among
+    elif estimand == POLICY:
+        total = total + changed(stay, found, weigh)
+    later = total / among
     whole = jnp.concatenate([jnp.ones_like(later[..., :1]), later], axis=-1)
     return whole, (1 - missed) * chosen / weigh.sum(axis=-1)
+
+
+def changed(
+    stay: Array, found: Responding, weigh: Float[Array, "groups patients"]
+) -> Float[Array, "groups regimens later"]:
+    """What leaving the drug changes in the weight of those who respond, by group.
+
+    Raises
+    ------
+    ValueError
+        If those who leave were not followed.
+    """
+    if found.after is None or found.weight is None:
+        raise ValueError(
+            "treatment-policy needs those who leave to be followed: plan(leaving=True)"
+        )
+    begun, first = stay[0, 0], found.first
+    gone = jnp.einsum("gn,trn->grt", weigh, first * (begun - stay[1:]))
+    likely = found.weight * (begun * first)
+    total = jnp.einsum("gn,trn->grt", weigh, likely)
+    moved = jnp.einsum("gn,trn->grt", weigh, found.weight * begun * (found.after - found.both))
+    return gone * moved / jnp.where(total > 0, total, 1.0)
 
 
 def counted(
@@ -85,7 +127,7 @@ def counted(
 ) -> Float[Array, "later regimens patients"]:
     """By patient, P(selected, and counted as responding at each later visit) under an estimand."""
     begun = stay[0, 0]
-    if estimand == "hypothetical":
+    if estimand in ("hypothetical", POLICY):
         return begun * both
     if estimand != ON_TREATMENT:
         return (1 - missed) * stay[1:] * both
@@ -101,11 +143,25 @@ def responding(
     *,
     endpoint: str,
     trial: int,
-) -> tuple[Float[Array, " patients"], Float[Array, "later regimens patients"]]:
-    """P(responds at selection), and P(at selection and at each later visit), by patient.
+) -> Responding:
+    """How likely each patient responds at selection and later; `trial` has the IGA threshold."""
+    first, both = _responding(values, followed, weeks, endpoint, trial)
+    if followed.left is None:
+        return Responding(first, both)
+    ratio, weight = followed.left
+    gone = replace(followed, ratio=ratio)
+    after = _responding(values, gone, weeks, endpoint, trial)[1]
+    return Responding(first, both, after, weight[1:])
 
-    `trial` is whose IGA threshold holds.
-    """
+
+def _responding(
+    values: Mapping[str, Array],
+    followed: Followed,
+    weeks: Float[np.ndarray, " visits"],
+    endpoint: str,
+    trial: int,
+) -> tuple[Array, Array]:
+    """P(responds at selection), and P(at selection and at each later visit), by patient."""
     noise = fluctuation.spread(values, weeks)[:, None, None]
     alike = fluctuation.alike(values, weeks)[0][:, None, None]
     clear = values["iga_easi"] * jnp.exp(effect(values, "iga_easi")[trial])

@@ -13,7 +13,7 @@ from pkpd.decision.drawn import kept_by_draw
 from pkpd.decision.sizing import Planned, Size, assurance, size_for
 from pkpd.decision.sources import STACKED
 from pkpd.decision.trial_asked import TrialAsked
-from pkpd.prediction.estimands import Outcome
+from pkpd.prediction.estimands import POLICY, Outcome
 from pkpd.prediction.plan import Plan, plan
 from pkpd.prediction.seen import flag, seen
 from pkpd.prediction.simulated import random_of, with_new_trial
@@ -85,7 +85,8 @@ def _followed(
     own = contenders[0].likelihood
     predictions = asked.predictions(own.settings.predictions)
     own = replace(own, settings=own.settings.model_copy(update={"predictions": predictions}))
-    made = plan(own, question, new_trial=True, scored=tuple(dict.fromkeys(scored)))
+    leaving = asked.estimand == POLICY
+    made = plan(own, question, new_trial=True, scored=tuple(dict.fromkeys(scored)), leaving=leaving)
     places = [made.intervals.index(interval) for interval in asked.intervals]
     everybody = np.ones((1, made.lanes.easi.shape[1]))
     found = {}

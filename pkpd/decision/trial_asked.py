@@ -14,7 +14,7 @@ from pkpd.decision.score_test import MIETTINEN, TESTS
 from pkpd.decision.sizing import MOST
 from pkpd.errors import DataError, Fault
 from pkpd.prediction.checks import close
-from pkpd.prediction.estimands import NRI, ON_TREATMENT
+from pkpd.prediction.estimands import NRI, ON_TREATMENT, POLICY
 from pkpd.prediction.plan import STOP
 from pkpd.responses import RESPONSES
 from pkpd.settings import Predictions, Question, Settings
@@ -22,7 +22,7 @@ from pkpd.settings import Predictions, Question, Settings
 DRAWS, WEEK = 1000, 72.0
 ARM = re.compile(r"Q(\d+(?:\.\d+)?)W", re.IGNORECASE)
 SHARES = ("margin", "one_sided_level", "wanted", "level")
-ANALYSED = (NRI, ON_TREATMENT)
+ANALYSED = (NRI, ON_TREATMENT, POLICY)
 """Estimands under which each patient randomised is a success or a failure, and seen to be."""
 NOT_ANALYSED = {
     "hypothetical": "what those who leave would have shown is never seen: no trial can count it",
@@ -72,7 +72,7 @@ class TrialAsked:
     def predictions(self, asked: Predictions) -> Predictions:
         """The settings under which the arms are followed: to the visit where they are compared.
 
-        The fit's visits before it count while on treatment; under NRI they do not matter.
+        The fit's visits before it count while on treatment; else they do not matter.
         """
         finite = tuple(sorted(each for each in self.intervals if math.isfinite(each)))
         before = asked.weeks if self.estimand == ON_TREATMENT else ()

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from pkpd.arm_level.problem import Likelihood
+from pkpd.arm_level.trajectories import Lanes
 from pkpd.errors import DataError, Fault, ModelError
 from pkpd.prediction.asked import Asked
 from pkpd.prediction.checks import close
-from pkpd.prediction.estimands import ESTIMANDS, NRI, ON_TREATMENT, averaged
+from pkpd.prediction.estimands import (
+    ESTIMANDS,
+    NRI,
+    ON_TREATMENT,
+    POLICY,
+    after_all,
+    averaged,
+)
 from pkpd.prediction.followed import arms_for
 from pkpd.prediction.kept import COPIES
 from pkpd.prediction.patients import Luck, Shown, luck, shown, wandering
 from pkpd.prediction.retreatment import AFTER_RETREATMENT, after_retreatment, doses_by
-from pkpd.prediction.simulated import Draws, futures, lanes_for, with_new_trial
+from pkpd.prediction.simulated import (
+    Draws,
+    Future,
+    Left,
+    futures,
+    lanes_for,
+    leavers_for,
+    with_new_trial,
+)
 from pkpd.prediction.summarise import interval, rows, table
 from pkpd.regimen import Regimen
 from pkpd.regimen import regimen as read
@@ -45,6 +62,8 @@ def predict(
     layer "new_trial": a trial not yet seen, with effects of its own and n patients sampled. Doses
     that go by weight go by each virtual patient's; rules are decided at each patient's visits.
     While on treatment, visits are every 4 weeks, or as often as the regimen says, and those asked.
+    Under treatment-policy those who leave take no more doses; with rules, from the last week that
+    they were seen in the trial, else from any day on.
 
     Raises
     ------
@@ -99,12 +118,17 @@ def _decided(
         likelihood, draws, asked, arm.weeks, random, copies=LUCKS_DECIDED, anew=True
     )
     for values, who, chance in patients:
-        found = arm.follow(values, who, chance, all_seen=asked.estimand == "hypothetical")
+        policy = asked.estimand == POLICY
+        found = arm.follow(
+            values, who, chance, all_seen=asked.estimand == "hypothetical", off_drug=policy
+        )
         if asked.endpoint in AFTER_RETREATMENT:
             yield after_retreatment(found, arm, asked.endpoint, asked.estimand)[at]
         else:
             count = doses_by(found.given, arm.weeks)
-            yield _statistic(found.visit, found.level, count, asked.endpoint, asked.estimand)[at]
+            value = _value(found.visit, found.level, count, asked)
+            counted = "hypothetical" if policy else asked.estimand  # under it, all are seen
+            yield averaged(value, found.visit.present, counted)[at]
 
 
 def _fixed(
@@ -117,31 +141,56 @@ def _fixed(
 ) -> Iterator[np.ndarray]:
     """Each draw's answer at every week, for a regimen that looks at nobody."""
     unseen = asked.new_trial is not None
-    lanes = lanes_for(
-        likelihood,
-        asked.drug,
-        [given],
-        np.append(when, max(when[-1], 1.0)),
-        new_trial=unseen,
-    )
+    wanted = likelihood, asked.drug, [given], np.append(when, max(when[-1], 1.0))
+    lanes, leavers = lanes_for(*wanted, new_trial=unseen), None
+    if asked.estimand == POLICY:
+        leavers = leavers_for(*wanted, start=0.0, new_trial=unseen)
     if unseen:
         draws = with_new_trial(likelihood, draws, int(random.integers(2**31)))
-    count = np.array([len(given.weeks(week)) for week in when], float)[:, None]
+    follow = Unguided(asked, when, given, lanes, None if leavers is None else leavers.week)
     patients = _patients(likelihood, draws, asked, when, random)
-    for future in futures(likelihood, draws, lanes, when):
-        values, who, chance = next(patients)
-        ratio, stay, level = (part[:, 0, who] for part in (future.ratio, future.stay, future.level))
-        visit = shown(
-            values,
-            ratio=ratio,
-            stay=stay,
-            easi=lanes.easi[0, who],
-            chance=chance,
-            drift=wandering(values, chance, when),
-            trial=int(lanes.trial[0]),
-        )
-        doses = np.broadcast_to(count, level.shape)
-        yield _statistic(visit, level, doses, asked.endpoint, asked.estimand)
+    for future in futures(likelihood, draws, lanes, when, leavers):
+        yield follow.answer(future, *next(patients))
+
+
+@dataclass(frozen=True)
+class Unguided:
+    """Patients under a regimen that looks at nobody; `leave`, by patient, where they may leave."""
+
+    asked: Asked
+    when: np.ndarray
+    given: Regimen
+    lanes: Lanes
+    leave: np.ndarray | None
+
+    def answer(
+        self, future: Future, values: Mapping[str, np.ndarray], who: np.ndarray, chance: Luck
+    ) -> np.ndarray:
+        """One draw's answer at every week."""
+        drift, stay = wandering(values, chance, self.when), future.stay[:, 0, who]
+
+        def told(found: Future | Left, until: np.ndarray) -> tuple[Shown, np.ndarray]:
+            visit = shown(
+                values,
+                ratio=found.ratio[:, 0, who],
+                stay=stay,
+                easi=self.lanes.easi[0, who],
+                chance=chance,
+                drift=drift,
+                trial=int(self.lanes.trial[0]),
+            )
+            return visit, _value(visit, found.level[:, 0, who], self.doses(until), self.asked)
+
+        visit, value = told(future, np.full(who.shape, np.inf))
+        if future.left is None or self.leave is None:
+            return averaged(value, visit.present, self.asked.estimand)
+        after = told(future.left, self.leave[who])[1]
+        return after_all(value, after, visit.staying, future.left.weight[:, 0, who])
+
+    def doses(self, until: np.ndarray) -> np.ndarray:
+        """Doses given so far, (weeks, patients), none after each patient's week `until`."""
+        weeks = np.asarray(self.given.weeks(self.when[-1]), float)
+        return (weeks[:, None, None] <= np.minimum(self.when[:, None], until)).sum(axis=0)
 
 
 def _patients(
@@ -170,13 +219,10 @@ def _patients(
         yield {name: np.asarray(draws[name][k]) for name in likelihood.space.names}, who, chance
 
 
-def _statistic(
-    visit: Shown, level: np.ndarray, doses: np.ndarray, endpoint: str, estimand: str
-) -> np.ndarray:
-    """One draw's answer at every week."""
+def _value(visit: Shown, level: np.ndarray, doses: np.ndarray, asked: Asked) -> np.ndarray:
+    """What is asked about, of each patient at every week."""
     plain = {"EASI_PCHG": 100 * (visit.seen - 1), "CONC": level, "DOSES": doses}
-    value = plain[endpoint] if endpoint in plain else visit.response[endpoint]
-    return averaged(value, visit.present, estimand)
+    return plain[asked.endpoint] if asked.endpoint in plain else visit.response[asked.endpoint]
 
 
 def _words(likelihood: Likelihood, asked: Asked) -> list[Fault]:
@@ -195,6 +241,8 @@ def _words(likelihood: Likelihood, asked: Asked) -> list[Fault]:
         said = f"{asked.endpoint} has no failure to impute"
     elif asked.estimand == ON_TREATMENT and asked.endpoint in NEVER_UNDONE:
         said = f"{asked.endpoint} counts what has happened so far: it has no last visit to show it"
+    elif asked.estimand == POLICY and asked.endpoint in AFTER_RETREATMENT:
+        said = f"{asked.endpoint} is about visits that decide doses: who left has none"
     if said:
         remedy = "Ask for observed or hypothetical"
         faults.append(Fault(f"estimand '{asked.estimand}'", said, remedy))

@@ -4,6 +4,8 @@ The intercurrent event is leaving: the regimen ends, and so do the visits. Of N 
 visit, P came (in the trial, and there), and v is what each would show:
 
     hypothetical        sum v / N              had nobody left or missed a visit
+    treatment-policy    sum v + sum_L (v' - v) over N: those L who left by then are seen all the
+                                               same, v' of them, without the doses after leaving
     NRI                 sum v P / N            composite: who is not there counts as a failure
     observed            sum v P / sum P        among those who came: no strategy of ICH E9(R1)
     while-on-treatment  sum v* / N             v*: v at the last visit, up to this one, that the
@@ -20,8 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-NRI, ON_TREATMENT = "NRI", "while-on-treatment"
-ESTIMANDS = ("observed", NRI, "hypothetical", ON_TREATMENT)
+NRI, ON_TREATMENT, POLICY = "NRI", "while-on-treatment", "treatment-policy"
+COUNTED = ("observed", NRI, "hypothetical", ON_TREATMENT)
+"""Estimands that follow from the visits of those who were not taken off the drug."""
+ESTIMANDS = (*COUNTED, POLICY)
 
 
 @dataclass(frozen=True)
@@ -56,3 +60,22 @@ def on_treatment(
     visits = np.arange(present.shape[-2])[:, None]
     last = np.maximum.accumulate(np.where(present, visits, 0), axis=-2)
     return np.take_along_axis(value, last, axis=-2)
+
+
+def after_all(
+    value: Shaped[np.ndarray, "... visits patients"],
+    after: Shaped[np.ndarray, "... visits patients"],
+    staying: Bool[np.ndarray, "... visits patients"],
+    weight: Float[np.ndarray, "... visits patients"],
+) -> Float[np.ndarray, "... visits"]:
+    """The mean over patients under treatment-policy; NaN where nobody is averaged over.
+
+    `after` is what each shows who left in the week of `leaving.Leavers`, `weight` how likely that
+    was. As many are taken to have left as did: the weights say who among them.
+    """
+    if not value.shape[-1]:
+        return np.full(value.shape[:-1], np.nan)
+    plain, left = np.asarray(value, float), 1 - staying.mean(axis=-1)
+    total = weight.sum(axis=-1)
+    changed = (weight * (after - plain)).sum(axis=-1) / np.where(total > 0, total, 1)
+    return plain.mean(axis=-1) + left * changed

@@ -70,11 +70,18 @@ class Arm:
     kept: dict[tuple[int, bytes], np.ndarray] = field(default_factory=dict)
 
     def follow(
-        self, values: Values, who: Int[np.ndarray, " n"], chance: Luck, *, all_seen: bool
+        self,
+        values: Values,
+        who: Int[np.ndarray, " n"],
+        chance: Luck,
+        *,
+        all_seen: bool,
+        off_drug: bool = False,
     ) -> Followed:
         """Virtual patients `who` with luck `chance` at `weeks`, for one draw.
 
-        With `all_seen` nobody leaves or misses a visit as far as decisions go.
+        With `all_seen` nobody leaves or misses a visit as far as decisions go. With `off_drug` who
+        leaves takes no dose after the last of `weeks` that they were in the trial.
 
         Raises
         ------
@@ -85,7 +92,8 @@ class Arm:
         table, given = self.lanes.log_concentration[..., who], self._decided(people, None)
         drift = wandering(values, chance, self.weeks)
         scores = {name: z[:, who] for name, z in self.lanes.scores.items()}
-        for _ in range(2 * len(self.visits) + 2):
+
+        def looked(table: np.ndarray) -> tuple[Shown, np.ndarray]:
             found = self.solve(values, table, scores, people.easi)
             ratio, stay, level = (np.asarray(part)[:, 0] for part in found)
             visit = shown(
@@ -97,12 +105,25 @@ class Arm:
                 chance=chance,
                 trial=int(self.lanes.trial[0]),
             )
+            return visit, level
+
+        for _ in range(2 * len(self.visits) + 2):
+            visit, level = looked(table)
             decided = self._decided(people, visit, all_seen=all_seen)
             if decided.same_as(given):
-                return Followed(visit, level, given)
+                if not off_drug:
+                    return Followed(visit, level, given)
+                ended = self._ended(given, visit)
+                return Followed(*looked(self._dosed(who, table, given, ended)), ended)
             table = self._dosed(who, table, given, decided)
             given = decided
         raise FitError(f"The doses of '{self.regimen}' do not settle: see visits further apart.")
+
+    def _ended(self, given: Given, visit: Shown) -> Given:
+        """The doses that patients took: none after the last week that they were in the trial."""
+        weeks = np.append(0.0, self.weeks)[visit.staying.sum(axis=0)]
+        weeks[visit.staying[-1]] = np.inf
+        return replace(given, amounts=np.where(given.weeks[:, None] <= weeks, given.amounts, 0.0))
 
     def _decided(self, people: Population, visit: Shown | None, *, all_seen: bool = False) -> Given:
         """Doses by what visits show; without, those of the plan."""

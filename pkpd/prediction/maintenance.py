@@ -39,7 +39,7 @@ def maintenance(likelihood: Likelihood, draws: Draws) -> pd.DataFrame:
     asked = likelihood.settings.predictions
 
     def answer(question: Question) -> list[dict]:
-        made = plan(likelihood, question)
+        made = plan(likelihood, question, leaving=True)
         return predictions(made, kept(likelihood, made, draws), asked)
 
     with ThreadPoolExecutor(THREADS) as pool:  # each question has its own random numbers

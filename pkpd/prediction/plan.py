@@ -8,7 +8,8 @@ import numpy as np
 
 from pkpd.arm_level.problem import Likelihood
 from pkpd.arm_level.trajectories import Lanes
-from pkpd.prediction.simulated import lanes_for
+from pkpd.prediction.leaving import Leavers
+from pkpd.prediction.simulated import lanes_for, leavers_for
 from pkpd.regimen import Regimen, regimen
 from pkpd.settings import Predictions, Question
 
@@ -20,7 +21,8 @@ class Plan:
     """One induction, and what its responders are re-randomised to.
 
     `weeks` are the visits from the selection week on; `trough` the weeks (regimens, visits) at
-    which each regimen's last level before a dose is read; `labels[0]` is the reference.
+    which each regimen's last level before a dose is read; `labels[0]` is the reference. `leavers`
+    leave after selection.
     """
 
     question: Question
@@ -30,6 +32,7 @@ class Plan:
     weeks: np.ndarray
     trough: np.ndarray
     lanes: Lanes
+    leavers: Leavers | None = None
 
     @property
     def selection(self) -> float:
@@ -43,10 +46,12 @@ def plan(
     *,
     new_trial: bool = False,
     scored: tuple[str, ...] = (),
+    leaving: bool = False,
 ) -> Plan:
     """Continue at each interval, shortest first, or stop, from the selection week on.
 
-    `new_trial` and `scored` are those of `lanes_for`.
+    `new_trial` and `scored` are those of `lanes_for`; with `leaving`, those who leave are followed
+    too.
     """
     asked = likelihood.settings.predictions
     week = asked.selection_week
@@ -56,16 +61,13 @@ def plan(
     regimens = tuple(induction.then(regimen(text), week) for text in (*texts, "none"))
     weeks = _visits(asked)
     trough = np.array([[last_before(given, at, week) for at in weeks] for given in regimens])
-    lanes = lanes_for(
-        likelihood,
-        question.drug,
-        regimens,
-        np.union1d(weeks, trough),
-        new_trial=new_trial,
-        scored=scored,
-    )
+    wanted = likelihood, question.drug, regimens, np.union1d(weeks, trough)
+    lanes = lanes_for(*wanted, new_trial=new_trial, scored=scored)
+    gone = None
+    if leaving:
+        gone = leavers_for(*wanted, start=week, new_trial=new_trial, scored=scored)
     labels = (*(f"Q{interval:g}W" for interval in intervals), STOP)
-    return Plan(question, labels, (*intervals, np.inf), regimens, weeks, trough, lanes)
+    return Plan(question, labels, (*intervals, np.inf), regimens, weeks, trough, lanes, gone)
 
 
 def _visits(asked: Predictions) -> np.ndarray:

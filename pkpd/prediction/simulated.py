@@ -14,6 +14,7 @@ from pkpd.arm_level.problem import Likelihood
 from pkpd.arm_level.trajectories import Lanes
 from pkpd.mechanism import mesh as meshes
 from pkpd.model import Model
+from pkpd.prediction.leaving import Leavers, ended, weeks_of_leaving
 from pkpd.prediction.trials import baseline, dosing_phases, given_in, trial_of
 from pkpd.regimen import Regimen
 from pkpd.variation.population import Population, exposures, population
@@ -31,6 +32,16 @@ class Future:
     ratio: Float[np.ndarray, "T R N"]
     stay: Float[np.ndarray, "T R N"]
     level: Float[np.ndarray, "T R N"]
+    left: Left | None = None
+
+
+@dataclass(frozen=True)
+class Left:
+    """One draw's patients, each having left in the week of `Leavers`; shapes as in `Future`."""
+
+    ratio: Float[np.ndarray, "T R N"]
+    level: Float[np.ndarray, "T R N"]
+    weight: Float[np.ndarray, "T R N"]
 
 
 @dataclass(frozen=True)
@@ -53,18 +64,22 @@ def lanes_for(
     new_trial: bool = False,
     steps: Steps = NO_STEPS,
     scored: tuple[str, ...] = (),
+    ends: Float[np.ndarray, " N"] | None = None,
 ) -> Lanes:
     """Lanes of regimens of one drug ("placebo" has none to give) that share their patients.
 
     Trial effects are those of the drug's own trial; with `new_trial`, of one trial more than the
     fit had, for draws from `with_new_trial`. Their number is that of the settings, rounded up to a
     power of two. Where amounts go by weight, each patient gets theirs. Parameters in `scored` vary
-    between these patients too: those of a model that is to follow the same patients.
+    between these patients too: those of a model that is to follow the same patients. `ends` is the
+    week after which each patient has no dose.
     """
     trial, end = trial_of(likelihood, drug), float(np.max(weeks))
     days, runs = _days([regimen.weeks(end) for regimen in regimens], weeks, steps), len(regimens)
     people = people_for(likelihood, drug, runs, scored=scored)
     doses = [dosed(r, end, people.covariates["wt"][k]) for k, r in enumerate(regimens)]
+    if ends is not None:
+        doses = [ended(given, ends) for given in doses]
     pk, nodes = kinetics(likelihood, drug), meshes.nodes(days)
     random = tuple(dict.fromkeys((*random_of(likelihood.disease), *scored)))
     phases, trials = likelihood.settings.dropout, likelihood.space.coords["trial"]
@@ -84,6 +99,26 @@ def lanes_for(
         ),
         drugs=drugs,
     )
+
+
+def leavers_for(
+    likelihood: Likelihood,
+    drug: str,
+    regimens: Sequence[Regimen],
+    weeks: np.ndarray,
+    *,
+    start: float,
+    new_trial: bool = False,
+    scored: tuple[str, ...] = (),
+) -> Leavers:
+    """Who leaves after week `start`: the patients of `lanes_for`, given the same arguments."""
+    wanted = likelihood.settings.predictions
+    count = 1 << (wanted.patients - 1).bit_length()
+    week = weeks_of_leaving(count, start, float(np.max(weeks)), wanted.seed)
+    lanes = lanes_for(
+        likelihood, drug, regimens, weeks, new_trial=new_trial, scored=scored, ends=week
+    )
+    return Leavers(start, week, lanes)
 
 
 def people_for(
@@ -151,16 +186,25 @@ def day_index(lanes: Lanes, weeks: np.ndarray) -> np.ndarray:
 
 
 def futures(
-    likelihood: Likelihood, draws: Draws, lanes: Lanes, weeks: np.ndarray
+    likelihood: Likelihood,
+    draws: Draws,
+    lanes: Lanes,
+    weeks: np.ndarray,
+    leavers: Leavers | None = None,
 ) -> Iterator[Future]:
-    """The virtual patients at `weeks`, one draw after another."""
+    """The virtual patients at `weeks`, one draw after another; with `leavers`, those beside."""
     at = day_index(lanes, weeks)
 
     @jax.jit
     def solve(values: Mapping) -> tuple:
         found = arms.paths(likelihood.disease, values, lanes)
-        return found.ratio[at], found.stay[at], found.level[at]
+        stayed = found.ratio[at], found.stay[at], found.level[at]
+        if leavers is None:
+            return stayed, None
+        gone = arms.paths(likelihood.disease, values, leavers.lanes)
+        return stayed, (gone.ratio[at], gone.level[at], leavers.weight(found.stay, lanes.mesh, at))
 
     for k in range(len(next(iter(draws.values())))):
         values = {name: np.asarray(draws[name][k]) for name in likelihood.space.names}
-        yield Future(*(np.asarray(part) for part in solve(values)))
+        (ratio, stay, level), gone = jax.tree.map(np.asarray, solve(values))
+        yield Future(ratio, stay, level, None if gone is None else Left(*gone))

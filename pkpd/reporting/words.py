@@ -22,6 +22,7 @@ ESTIMANDS = {
     "hypothetical": "hypothetical: had nobody left treatment",
     "NRI": "NRI: those who left count as failures",
     "observed": "observed: those still in the trial",
+    "treatment-policy": "treatment policy: those who left are seen all the same, off the drug",
     "while-on-treatment": "while on treatment: those who left count as at their last visit",
 }
 KEPT = "of every 100 who would still respond on every 4 weeks"

@@ -1,13 +1,31 @@
-"""A question without a posterior: shares by draw made by hand."""
+"""A question without a posterior: shares by draw made by hand; a small likelihood of the data."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pkpd import library
+from pkpd.arm_level.problem import likelihood as build
+from pkpd.data.arms import read_arms
 from pkpd.decision.asked import DecisionAsked
 from pkpd.decision.quantities import Regimens
-from pkpd.settings import Loss
+from pkpd.settings import Loss, read_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def small():
+    """The real data with eight patients an arm."""
+    settings = read_settings(ROOT / "fits/ox40_extension/fit.toml")
+    few = settings.patients.model_copy(update={"count": 8})
+    settings = settings.model_copy(update={"patients": few})
+    pk = {drug: library.load(name) for drug, name in settings.drugs.items()}
+    data = read_arms(ROOT / "fits/data/ox40_trials")
+    return build(settings, data, library.load(settings.model), pk, 7.0)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -11,7 +11,6 @@ import pytest
 from pkpd import library
 from pkpd.arm_level import arms
 from pkpd.arm_level.problem import likelihood as build
-from pkpd.data.arms import read_arms
 from pkpd.decision import answering
 from pkpd.decision.asked import decision_asked
 from pkpd.decision.drawn import Kept, kept_beside, kept_by_draw
@@ -20,10 +19,9 @@ from pkpd.prediction.estimands import ESTIMANDS, Outcome
 from pkpd.prediction.kept import kept
 from pkpd.prediction.plan import plan
 from pkpd.prediction.simulated import day_index, random_of, with_new_trial
-from pkpd.settings import Predictions, Question, read_settings
+from pkpd.settings import Predictions, Question
 from pkpd.variation.standard import prior_draws
 
-ROOT = Path(__file__).parents[2]
 DRUG = "amlitelimab"
 ASKED = Predictions(
     questions=(Question(drug=DRUG, induction="250 mg every 4 weeks", dose=250),),
@@ -32,23 +30,14 @@ ASKED = Predictions(
 
 
 @pytest.fixture(scope="module")
-def likelihood():
-    settings = read_settings(ROOT / "fits/ox40_extension/fit.toml")
-    settings = settings.model_copy(
-        update={
-            "patients": settings.patients.model_copy(update={"count": 8}),
-            "predictions": ASKED,
-        }
-    )
-    pk = {drug: library.load(name) for drug, name in settings.drugs.items()}
-    data = read_arms(ROOT / "fits/data/ox40_trials")
-    return build(settings, data, library.load(settings.model), pk, 7.0)
+def likelihood(small):
+    return replace(small, settings=small.settings.model_copy(update={"predictions": ASKED}))
 
 
 @pytest.fixture(scope="module")
 def made(likelihood):
     other = random_of(library.load("direct_emax"))
-    return plan(likelihood, ASKED.questions[0], scored=other)
+    return plan(likelihood, ASKED.questions[0], scored=other, leaving=True)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +83,9 @@ def both_ways(likelihood, made, draws):
     return kept_by_draw(likelihood, made, draws, asked), kept(likelihood, made, draws)
 
 
-@pytest.mark.parametrize("estimand", ["hypothetical", "NRI", "while-on-treatment"])
+@pytest.mark.parametrize(
+    "estimand", ["hypothetical", "NRI", "while-on-treatment", "treatment-policy"]
+)
 def test_shares_are_those_that_predict_counts_patient_by_patient(both_ways, estimand):
     """`kept` draws 256 patients with fixed luck; the closed form is what it tends to."""
     ours = both_ways[0][Outcome("EASI75", estimand)]

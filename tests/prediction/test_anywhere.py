@@ -110,6 +110,42 @@ def test_while_on_treatment_is_hypothetical_where_nobody_leaves(likelihood, draw
     assert own[-1] < -20 and own == pytest.approx(stayed, abs=1e-9)
 
 
+def leaving_at(draws, rate):
+    """Draws under which everybody leaves at one rate a year, whatever their skin."""
+    nobody_else = {"dropout_trial": np.zeros_like(draws["dropout_trial"])}
+    return draws | nobody_else | {"dropout": np.full(6, rate), "dropout_power": np.zeros(6)}
+
+
+def test_under_treatment_policy_doses_end_with_leaving(likelihood, draws):
+    """At a constant rate the k-th dose is had with probability exp(-rate t_k)."""
+    rate, weeks = 0.8, 8.0 * np.arange(7)
+    asked = ASKED | {"endpoint": "DOSES", "estimand": "treatment-policy", "weeks": (52.0,)}
+    ours = predict(likelihood, leaving_at(draws, rate), **asked)["mean"].item()
+    had = np.exp(-rate * 7 * weeks / 365.25).sum()
+    assert ours == pytest.approx(had, abs=0.25) and had < 6  # 512 lucks: an SE of 0.1
+    again = "300 mg every 8 weeks until week 48, re-treat every 4 weeks when EASI-50 is lost"
+    gone = predict(likelihood, leaving_at(draws, 1e4), **asked | {"regimen": again})["mean"].item()
+    assert gone == pytest.approx(1.0)  # all leave before their first visit
+
+
+def test_under_treatment_policy_the_drug_leaves_the_blood(likelihood, draws):
+    asked = ASKED | {"endpoint": "CONC", "weeks": (52.0,)}
+    on, left, gone = (
+        predict(likelihood, leaving_at(draws, rate), **asked | {"estimand": name})["mean"].item()
+        for name, rate in (("hypothetical", 1.0), ("treatment-policy", 1.0),
+                           ("treatment-policy", 50.0))
+    )  # fmt: skip
+    share = np.exp(-(52 * 7) / 365.25)
+    assert share * on < left < on and gone < 0.01 * on
+
+
+def test_treatment_policy_asks_nothing_of_retreatment(likelihood, draws):
+    again = "300 mg every 4 weeks until week 20, re-treat every 4 weeks when EASI-50 is lost"
+    asked = ASKED | {"endpoint": "RETREATED", "estimand": "treatment-policy", "regimen": again}
+    with pytest.raises(DataError, match="who left has none"):
+        predict(likelihood, draws, **asked)
+
+
 def test_what_is_counted_up_has_no_last_visit(likelihood, draws):
     asked = ASKED | {"endpoint": "DOSES", "estimand": "while-on-treatment"}
     with pytest.raises(DataError, match="DOSES counts what has happened so far"):
