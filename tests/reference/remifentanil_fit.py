@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from published import LONG, Reference, events, of_r, within
+from published import LONG, Claim, Reference, events, of_r, within
 
 from pkpd.individual.build import individual_likelihood
 from pkpd.individual.problem import IndividualLikelihood
@@ -17,6 +17,12 @@ from pkpd.model import Model, Parameter
 from pkpd.settings_individual import Choice, IndividualSettings, Observation
 
 SOURCE = "Minto 1997, Anesthesiology 86:10-23, abstract: simple 3-compartment model"
+
+BY_NLME = {
+    "cl": (2.501, 0.0273), "v1": (4.822, 0.0534), "q2": (1.864, 0.0659), "v2": (8.639, 0.0502),
+    "q3": (0.0931, 0.1118), "v3": (2.499, 0.1404),
+}  # fmt: skip
+"""The same model by nlme 3.1-162 of R, `remifentanil.R`: median, standard error of its log."""
 
 
 def records() -> pd.DataFrame:
@@ -55,6 +61,13 @@ def ordered(plain: Model) -> Model:
 def deep(draws: Mapping[str, np.ndarray]) -> np.ndarray:
     """The typical subject's v3."""
     return draws["q3"] * draws["v2"] / (draws["slower"] * draws["q2"])
+
+
+def by_nlme(name: str, value: float, error: float) -> Claim:
+    """What nlme finds, within two of its standard errors."""
+    drawn = deep if name == "v3" else lambda draws: draws[name]
+    source = "nlme 3.1-162, tests/reference/remifentanil.R"
+    return Claim(f"{name} (nlme)", value, 2 * error * value, source, drawn)
 
 
 def likelihood() -> IndividualLikelihood:
@@ -97,5 +110,6 @@ REFERENCE = Reference(
         within(0.15, "v2", 9.01, SOURCE),
         within(0.25, "q3", 0.065, SOURCE),
         within(0.25, "v3", 6.54, SOURCE, deep),
+        *(by_nlme(name, *found) for name, found in BY_NLME.items()),
     ),
 )
