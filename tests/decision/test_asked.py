@@ -137,6 +137,6 @@ def test_clear_skin_is_not_asked_of_a_fit_that_never_saw_it(settings, ask):
 def test_other_outcomes_of_the_fit_are_answered_once_each(settings):
     options = {"endpoint": "IGA01", "estimand": "NRI"}
     made = decision_asked(settings, options | {"beside": settings.predictions.endpoints})
-    assert len({*made.others, made.outcome}) == len(made.others) + 1 == 4 * 4
+    assert len({*made.others, made.outcome}) == len(made.others) + 1 == 4 * 5
     assert made.about(made.others[0]).outcome == made.others[0]
     assert {each.endpoint for each in decision_asked(settings, options).others} == {"IGA01"}

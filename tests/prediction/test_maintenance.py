@@ -18,7 +18,7 @@ from pkpd.responses import RESPONSES
 
 @pytest.fixture(scope="module")
 def made(likelihood, question):
-    return plan(likelihood, question)
+    return plan(likelihood, question, leaving=True)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,8 @@ def test_estimands_agree_when_nobody_leaves(likelihood, made, draws):
     for estimand in ("observed", "NRI", "while-on-treatment"):
         same = some["EASI75", "hypothetical", "proportion"]
         assert (some["EASI75", estimand, "proportion"] == same).all()
+    followed = some["EASI75", "treatment-policy", "proportion"]
+    assert followed == pytest.approx(same, abs=1e-12, nan_ok=True)
 
 
 def test_the_same_regimen_twice_gives_identical_numbers(likelihood, draws, asking, question):
