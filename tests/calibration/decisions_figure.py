@@ -57,4 +57,4 @@ def _coverage(axes, inside: pd.DataFrame) -> None:
     axes.set_yticks([-k for k in range(len(order))], order)
     axes.set(xlabel="90 % intervals that hold the truth", xlim=(0.7, 1.0))
     axes.set_title("by true memory", fontsize=8, loc="left")
-    axes.legend(fontsize=7, frameon=False, loc="lower left")
+    axes.legend(fontsize=7, frameon=False, loc="upper left")
