@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,13 +14,16 @@ from pathlib import Path
 import numpy as np
 
 from pkpd.errors import DataError, Fault
+from pkpd.individual.kept_mesh import mesh_dataset
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual_folder import IndividualFit
+from pkpd.individual_forecast import demands_of
 from pkpd.individual_workflow import with_draws
 from pkpd.posterior import Posterior
-from pkpd.prediction.courses_store import NAME, Regimen, Store
+from pkpd.prediction.cohort_mesh import on_kept_mesh, on_new_mesh
+from pkpd.prediction.courses_store import NAME, OWN, Regimen, Store
 from pkpd.prediction.new_courses import courses as followed
-from pkpd.prediction.new_courses import new_cohort
+from pkpd.prediction.new_courses import new_cohort, with_effects
 from pkpd.prediction.new_subjects import label
 from pkpd.provenance import asked_hash, one_hash
 from pkpd.settings_individual import Predictions, is_individual
@@ -61,7 +64,8 @@ def courses(
     Raises
     ------
     DataError
-        If the fit has no individual records or no regimens, or changed since its draws were made.
+        If the fit has no individual records or no regimens, an observation has a name of the store,
+        or the fit changed since its draws were made.
     """
     folder = Path(folder).resolve()
     opened, posterior = _checked(folder, patients, draws)
@@ -80,6 +84,7 @@ def courses(
     with _followers(count, cluster) as follow:
         for number, _ in enumerate(follow(pieces)):
             progress("following", (number + 1) / len(pieces))
+    store.note({"demands": demands_of(opened)})
     return _named(store, folder / NAME)
 
 
@@ -101,6 +106,12 @@ def _checked(
     if not opened.settings.predictions.regimens:
         found = "[[predictions.regimens]] names no regimen"
         raise DataError([Fault(str(settings), found, "Add one: amount, every, count, times")])
+    names = [each.label for each in opened.settings.observations]
+    taken = [name for name in names if name in OWN]
+    if taken:
+        remedy = f"Give it another name: {', '.join(OWN)} are names of {NAME}"
+        found = "an observation cannot be called so where courses are kept"
+        raise DataError([Fault(f"{settings} observation {n}", found, remedy) for n in taken])
     return opened, posterior
 
 
@@ -146,7 +157,9 @@ def follow(piece: Piece) -> int:
     ]
     if not todo:
         return 0
-    made, names, draws = _cohort(piece)
+    opened, draws = _kept(piece.folder, piece.hashes, piece.asked.draws)
+    made = _cohort(piece, opened, draws)
+    names = [each.label for each in opened.settings.observations]
     chosen = np.concatenate([np.arange(block.start, block.stop) for block in todo])
     one_by_one = followed(made, {n: v[chosen] for n, v in draws.items()}, piece.asked.seed)
     for block in todo:
@@ -156,12 +169,20 @@ def follow(piece: Piece) -> int:
     return len(todo)
 
 
-def _cohort(piece: Piece) -> tuple[IndividualLikelihood, list[str], dict[str, np.ndarray]]:
-    opened, draws = _kept(piece.folder, piece.hashes, piece.asked.draws)
+def _cohort(
+    piece: Piece, opened: IndividualFit, draws: Mapping[str, np.ndarray]
+) -> IndividualLikelihood:
+    """The patients of a piece on the regimen's mesh: as it is kept, or planned and kept now."""
+    store = Store(piece.store)
     settings = opened.settings.model_copy(update={"predictions": piece.asked})
     regimen = piece.asked.regimens[piece.regimen]
-    made = new_cohort(settings, opened.model, opened.data.events.table, regimen)
-    return made, [each.label for each in settings.observations], draws
+    cohort = new_cohort(settings, opened.model, opened.data.events.table, regimen).walked()
+    values, saved = with_effects(cohort, draws, piece.asked.seed), store.mesh(piece.regimen)
+    if saved is not None:
+        return on_kept_mesh(cohort, values, saved)
+    found = on_new_mesh(cohort, values)
+    store.keep_mesh(piece.regimen, mesh_dataset(found.likelihood), found.residual)
+    return found.likelihood
 
 
 @lru_cache(maxsize=1)

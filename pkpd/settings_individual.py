@@ -151,8 +151,9 @@ class Published(Frozen):
 class Engine(Frozen):
     """How equations that have no closed form are solved.
 
-    `precision` is that of explicit steps while NUTS walks: single takes half the time. The start,
-    all checks and all predictions are double, and the proof of the mesh is of what was walked.
+    `precision` is that of explicit steps while NUTS walks and `pkpd courses` follows: single takes
+    less than half the time. The start, all checks and all other predictions are double, and the
+    proof of the mesh is of what was walked, or followed, beside double.
     """
 
     method: Literal["auto", "rk4", "rosenbrock"] = "auto"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,12 +36,26 @@ def courses(
         )  # fmt: skip
     tree = pkpd.open_courses(path)
     groups = {name: {dim: tree[name].sizes[dim] for dim in DIMS} for name in sorted(tree, key=int)}
+    demands = tree.attrs["demands"]
     if as_json:
-        say_json({"path": str(path), "regimens": [
+        say_json({"path": str(path), "demands": demands, "regimens": [
             {"regimen": tree[n].attrs["regimen"], **sizes} for n, sizes in groups.items()
-        ]})  # fmt: skip
-        return
-    for name, sizes in groups.items():
-        told = f"{sizes['draw']} draws, {sizes['patient']} patients, {sizes['time']} times"
-        say(f"{name}  {tree[name].attrs['regimen']}: {told}")
-    say(f"Written: {path}. Next: pkpd.open_courses('{path}')")
+        ], "mesh_errors": [tree[n]["mesh"].attrs["residual"] for n in groups]})  # fmt: skip
+    else:
+        for name, sizes in groups.items():
+            told = f"{sizes['draw']} draws, {sizes['patient']} patients, {sizes['time']} times"
+            say(f"{name}  {tree[name].attrs['regimen']}: {told}; {_solved(tree[name]['mesh'])}")
+        say(f"The posterior's demands: {demands}.")
+        say(f"Written: {path}. Next: pkpd.open_courses('{path}')")
+    if demands != "met":
+        raise typer.Exit(1)
+
+
+def _solved(mesh: Any) -> str:
+    """How a regimen's courses were solved, and how far off that was."""
+    method = mesh.attrs["method"]
+    if "step" not in mesh.attrs:
+        return method
+    return (
+        f"{len(mesh.attrs['step'])} parts ({method}), off by {mesh.attrs['residual']:.1e} at most"
+    )

@@ -99,20 +99,34 @@ def solved(
     and more loosely at the `ends`.
     """
     points = [bare.own(values) for values in (*typical_points(bare), *more)]
-    solver = bare.solver
-    _check_doses(bare, points[0])
-    if _same_doses(bare.model, solver.design, _drawn_points(bare)):
-        solver = replace(solver, line=jax.jit(solver.timelines)(points[0]))
-    solver = _with_cycle(bare, solver, points)
-    if bare.model.linear and solver.design.renew is None:
-        solver = replace(solver, meets=any(meets(solver, own) for own in points))
-    else:
+    solver = timed(bare, points)
+    if not in_closed_form(bare):
         far = [bare.own(values) for values in ends]
         solver = plan(solver, points, bare.settings.engine, far)
     return replace(bare, solver=solver)
 
 
-def _check_doses(bare: IndividualLikelihood, own: dict[str, Array]) -> None:
+def in_closed_form(bare: IndividualLikelihood) -> bool:
+    """Whether courses need no mesh."""
+    return bare.model.linear and bare.solver.design.renew is None
+
+
+def timed(bare: IndividualLikelihood, points: Sequence[Mapping[str, Array]]) -> Solver:
+    """The solver with all but its mesh: timelines where they are fixed, a way to steady states.
+
+    `points` are subjects' own parameters, the first typical; `DataError` where a dose cannot be.
+    """
+    solver = bare.solver
+    _check_doses(bare, points[0])
+    if _same_doses(bare.model, solver.design, _drawn_points(bare)):
+        solver = replace(solver, line=solver.timelines(points[0]))
+    solver = _with_cycle(bare, solver, points)
+    if in_closed_form(bare):
+        solver = replace(solver, meets=any(meets(solver, own) for own in points))
+    return solver
+
+
+def _check_doses(bare: IndividualLikelihood, own: Mapping[str, Array]) -> None:
     """`DataError` where lag, rate or duration of a dose cannot be, at the prior medians."""
     table = bare.solver.design.table
     doses = dosing(bare.model, bare.solver.design, own)
@@ -126,7 +140,7 @@ def _check_doses(bare: IndividualLikelihood, own: dict[str, Array]) -> None:
 
 
 def _with_cycle(
-    bare: IndividualLikelihood, solver: Solver, points: list[dict[str, Array]]
+    bare: IndividualLikelihood, solver: Solver, points: Sequence[Mapping[str, Array]]
 ) -> Solver:
     """The solver with its way to steady states, where records have any."""
     steady, engine = steady_records(solver.design), bare.settings.engine

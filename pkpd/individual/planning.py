@@ -64,7 +64,11 @@ def plan(solver: Solver, points: Points, engine: Engine, ends: Points = ()) -> S
 
     It must hold at every point, and by `SLACK` less at the `ends`.
     """
-    solver = compact(solver)
+    return meshed(compact(solver), points, engine, ends)
+
+
+def meshed(solver: Solver, points: Points, engine: Engine, ends: Points = ()) -> Solver:
+    """The same for a solver that is `compact` already."""
     asked = [*((own, 1.0) for own in points), *((own, SLACK) for own in ends)]
     methods = ("rk4", "rosenbrock") if engine.method == "auto" else (engine.method,)
     if engine.method == "auto" and solver.model.stiff:

@@ -13,7 +13,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from pkpd.individual.design import Design
 from pkpd.individual.steady import steady_levels, steady_records
@@ -28,6 +28,7 @@ from pkpd.mechanism.lanes import (
     rate_matrices,
     stepped_path,
 )
+from pkpd.mechanism.schedule import Schedule
 from pkpd.mechanism.spectral import Smooth, apart
 from pkpd.mechanism.steady_lanes import Cycle
 from pkpd.mechanism.timeline import Dosing, Timeline, timeline
@@ -68,6 +69,11 @@ class Solver:
 
     def states(self, own: Own) -> tuple[Float[Array, "R S N"], Timeline]:
         """States at every record, after whatever happens there."""
+        path, line = self.path(own)
+        return jnp.take_along_axis(path, line.read.T[:, None, :], axis=0), line
+
+    def path(self, own: Own) -> tuple[Float[Array, "T S N"], Timeline]:
+        """States after every step, its jump made."""
         line = self.timelines(own) if self.line is None else _unfolded(self.line)
         first, line = self.started(own, line)
         wide = lanes(line)
@@ -77,7 +83,7 @@ class Solver:
         else:
             once = {name: getattr(wide, name)[..., :1] for name in self.shared}
             path = self._stepped(own, first, replace(wide, **once), self.cut)
-        return jnp.take_along_axis(path, line.read.T[:, None, :], axis=0), line
+        return path, line
 
     def _stepped(self, own: Own, first: Array, wide: Lanes, cut: Parts) -> Float[Array, "T S N"]:
         method = SINGLE if self.single and self.method == "rk4" else self.method
@@ -126,8 +132,23 @@ class Solver:
     def timelines(self, own: Own) -> Timeline:
         """Every subject's timeline, stacked over subjects."""
         doses = dosing(self.model, self.design, own)
-        make = partial(timeline, states=len(self.model.states))
-        return jax.vmap(make)(jax.tree.map(jnp.asarray, self.design.schedule), doses)
+        return _timelines(self.design.schedule, doses, len(self.model.states))
+
+    def among(self, chosen: Int[np.ndarray, " n"]) -> Solver:
+        """The same for some of its subjects, by their places; nothing observed in them.
+
+        Of records without steady states or chains, whose ways are of all subjects.
+        """
+        design = self.design
+        fixed = replace(
+            design,
+            subjects=tuple(design.subjects[k] for k in chosen),
+            schedule=jax.tree.map(lambda part: part[chosen], design.schedule),
+            state=design.state[:, chosen],
+            streams=(),
+        )
+        line = None if self.line is None else jax.tree.map(lambda part: part[chosen], self.line)
+        return replace(self, design=fixed, line=line)
 
     def started(self, own: Own, line: Timeline) -> tuple[Float[Array, "S N"], Timeline]:
         """States before the first record; the timelines with what resets, SS and chains bring."""
@@ -168,6 +189,12 @@ class Solver:
         )
         at = line.read[steady.who, steady.at]
         return replace(line, given=line.given.at[steady.who, at].add(found.T))
+
+
+@partial(jax.jit, static_argnames="states")
+def _timelines(schedule: Schedule, doses: Dosing, states: int) -> Timeline:
+    """Schedules come as arguments: the compiler would fold constants for seconds."""
+    return jax.vmap(partial(timeline, states=states))(schedule, doses)
 
 
 def meets(solver: Solver, own: Own) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from pkpd.mechanism.fixed import runge_kutta
 
@@ -24,29 +24,33 @@ Named = Mapping[str, Array]
 TIMES, LEVELS = (np.nan, -30.0, 0.0, 1.0, 100.0, 1e4), (np.nan, 0.0, 1.0, 1e3)
 """Times, and levels of all other states, at which a rate is tried: none may change it."""
 
+AMOUNTS = (1.0, 0.0, 2.0, 1024.0)
+"""Of a state itself: its rate is a multiple of them."""
+
 
 def decaying(slope: Callable, states: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
     """States whose rate, under parameters of these names, is a negative multiple of themselves.
 
     What else a rate looks at shows where that is not a number, or, behind a comparison, where it is
-    another one.
+    another one. All trials of all states are one evaluation of the rates, (states, trials): asked
+    one by one they took more time than everything else that is done before a step is compiled.
     """
+    amount, t, level = (part.ravel() for part in np.meshgrid(AMOUNTS, TIMES, LEVELS, indexing="ij"))
     with jax.ensure_compile_time_eval():
         p = {name: jnp.asarray(0.5) for name in names}
+        rows = np.arange(len(states))[:, None]
+        x = {name: jnp.where(rows == k, amount, level) for k, name in enumerate(states)}
+        found = slope(jnp.broadcast_to(t, (len(states), t.size)), x, p, {})
+        tried = [
+            np.broadcast_to(found[name], (rows.size, t.size))[k] for k, name in enumerate(states)
+        ]
+    return tuple(name for name, rate in zip(states, tried, strict=True) if _decays(rate, amount))
 
-        def rate(own: str, at: float, t: float, others: float) -> float:
-            x = {name: jnp.asarray(at if name == own else others) for name in states}
-            return float(slope(jnp.asarray(t), x, p, {})[own])
 
-        def decays(own: str) -> bool:
-            k = -rate(own, 1.0, np.nan, np.nan)
-            found = [
-                rate(own, at, t, others) == -k * at
-                for at in (0.0, 1.0, 2.0, 1024.0) for t in TIMES for others in LEVELS
-            ]  # fmt: skip
-            return k > 0 and all(found)
-
-        return tuple(own for own in states if decays(own))
+def _decays(rate: Float[np.ndarray, " trials"], amount: Float[np.ndarray, " trials"]) -> bool:
+    """Whether a rate is -k times the amount throughout, k that of its first trial and above 0."""
+    k = -rate[0]
+    return bool(k > 0 and (rate == -k * amount).all())
 
 
 def beside(slope: Callable, own: tuple[str, ...], q: Named, flow: Named) -> Callable:

@@ -2,6 +2,7 @@
 
 A group a regimen ("0", "1", ..), arrays (draw, patient, time) by observation, a block of draws a
 chunk. Several processes may write at once, each its own blocks; `finished` tells which are there.
+The group `mesh` in each says in its attributes on which mesh, and how far off that was at most.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ from jaxtyping import Float
 
 from pkpd.errors import FileFormatError
 
-FORMAT = 1
+FORMAT = 2
 NAME = "courses.zarr"
 """Of the store, in the fit's folder."""
 
 BLOCK = 32 * 2**20
 """Bytes of a block, over all observations."""
 DIMS = ("draw", "patient", "time")
+OWN = (*DIMS, "block", "finished", "mesh")
+"""Names of the store's own arrays, groups and dimensions: no observation can have one of them."""
+PARTS = ("step", "begin", "finish")
 
 
 @dataclass(frozen=True)
@@ -86,14 +90,37 @@ class Store:
             )  # fmt: skip
         time = np.asarray(regimen.times, float)
         group.create_array("time", data=time, dimension_names=("time",))
+        group.create_group("mesh")
         count = -(-draws // size)
         group.create_array("finished", shape=(count,), dtype="bool", chunks=(1,), fill_value=False,
                            dimension_names=("block",))  # fmt: skip
 
+    def keep_mesh(self, regimen: int, mesh: xr.Dataset | None, residual: float) -> None:
+        """Keep a regimen's mesh (None: a closed form), so that others who follow it need not plan.
+
+        All at once: two processes that plan at the same time write the same.
+        """
+        told = {} if mesh is None else {name: mesh[name].values.tolist() for name in PARTS}
+        method = "closed form" if mesh is None else mesh.attrs["method"]
+        group = self._opened(regimen)["mesh"]
+        group.attrs.update({"method": method, "residual": residual, **told})
+
+    def mesh(self, regimen: int) -> xr.Dataset | None:
+        """The mesh that is kept of a regimen, None where there is none."""
+        told = dict(self._opened(regimen)["mesh"].attrs)
+        if PARTS[0] not in told:
+            return None
+        parts = {name: ("part", np.asarray(told[name])) for name in PARTS}
+        return xr.Dataset(parts, attrs={"method": told["method"]})
+
+    def note(self, about: Mapping[str, Any]) -> None:
+        """More of what the store says of itself."""
+        zarr.open_group(self.path, mode="r+").attrs.update(dict(about))
+
     def blocks(self, regimen: int) -> list[slice]:
         """The blocks of a regimen that are not written yet, as draws."""
         group = self._opened(regimen)
-        first = next(group[name] for name in group.array_keys() if name not in ("time", "finished"))
+        first = next(group[name] for name in group.array_keys() if name not in OWN)
         draws, size = first.shape[0], first.chunks[0]
         finished = np.asarray(group["finished"])
         every = [slice(k, min(k + size, draws)) for k in range(0, draws, size)]

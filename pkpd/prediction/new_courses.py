@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 
-from pkpd.individual.build import solved, unsolved
+from pkpd.individual.build import unsolved
 from pkpd.individual.outcomes import expected
 from pkpd.individual.problem import IndividualLikelihood, unseen
 from pkpd.model import Model
@@ -24,33 +23,43 @@ from pkpd.settings_individual import IndividualSettings, Predicted
 DOSE_COLUMNS = ("AMT", "RATE", "ADDL", "II", "SS")
 
 
+Draws = Mapping[str, np.ndarray]
+
+
 def new_cohort(
     settings: IndividualSettings, model: Model, table: pd.DataFrame, regimen: Predicted
 ) -> IndividualLikelihood:
-    """The subjects that `settings.predictions` asks for, under a regimen, ready to be followed."""
-    events = _events(settings, regimen, table)
-    return solved(unseen(unsolved(settings, model, events, "fit.toml")))
+    """The subjects that `settings.predictions` asks for, under a regimen; no mesh is planned yet.
+
+    `cohort_mesh` plans it.
+    """
+    return unseen(unsolved(settings, model, _events(settings, regimen, table), "fit.toml"))
+
+
+def with_effects(cohort: IndividualLikelihood, draws: Draws, seed: int) -> dict[str, np.ndarray]:
+    """The population's draws, and beside them the subjects' effects, the same in each draw."""
+    own = {n: np.asarray(v) for n, v in draws.items() if n not in effects_of(cohort)}
+    count = len(next(iter(own.values())))
+    fresh = [v for v in cohort.space.variables if v.dim is not None]
+    keys = jax.random.split(jax.random.key(seed), max(1, len(fresh)))
+    drawn = {v.name: np.asarray(jax.random.normal(k, (v.size,)))
+             for v, k in zip(fresh, keys, strict=False)}  # fmt: skip
+    return own | {n: np.broadcast_to(z, (count, z.size)) for n, z in drawn.items()}
 
 
 def courses(
-    made: IndividualLikelihood, draws: Mapping[str, np.ndarray], seed: int
+    made: IndividualLikelihood, draws: Draws, seed: int
 ) -> Iterator[list[Float[np.ndarray, "N T"]]]:
     """For each draw the expected values by observation, shape (subjects, times)."""
-    own = {n: v for n, v in draws.items() if n not in effects_of(made)}
-    fresh = {v.name: v.size for v in made.space.variables if v.dim is not None}
-    streams = made.solver.design.streams
+    values, count = with_effects(made, draws, seed), made.solver.design.count
 
     @jax.jit
-    def one(values: dict[str, Array], key: Array) -> list[Array]:
-        keys = dict(zip(fresh, jax.random.split(key, max(1, len(fresh))), strict=False))
-        values = values | {n: jax.random.normal(keys[n], (size,)) for n, size in fresh.items()}
-        pairs = zip(streams, made.fitted(values), strict=True)
-        return [expected(stream, found, values) for stream, found in pairs]
+    def one(values: dict[str, Array]) -> list[Array]:
+        pairs = zip(made.solver.design.streams, made.fitted(values), strict=True)
+        return [expected(stream, found, values).reshape(count, -1) for stream, found in pairs]
 
-    key = jax.random.key(seed)
-    for k in range(len(next(iter(own.values())))):
-        found = one({n: jnp.asarray(v[k]) for n, v in own.items()}, key)
-        yield [np.asarray(each).reshape(made.solver.design.count, -1) for each in found]
+    for k in range(len(next(iter(values.values())))):
+        yield [np.asarray(each) for each in one({n: v[k] for n, v in values.items()})]
 
 
 def _events(settings: IndividualSettings, regimen: Predicted, table: pd.DataFrame) -> pd.DataFrame:

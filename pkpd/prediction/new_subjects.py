@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from pkpd.model import Model
-from pkpd.prediction.new_courses import courses, new_cohort
+from pkpd.prediction.cohort_mesh import on_new_mesh
+from pkpd.prediction.new_courses import courses, new_cohort, with_effects
 from pkpd.settings_individual import IndividualSettings, Observation, Predicted
 
 COLUMNS = ("drug", "regimen", "week", "endpoint", "estimand", "statistic", "mean", "lower", "upper",
@@ -30,7 +31,8 @@ def new_subjects(
     """Rows of predictions.csv; `week` holds time in the model's unit, as the card says."""
     asked, rows = settings.predictions, []
     for number, regimen in enumerate(asked.regimens):
-        made = new_cohort(settings, model, table, regimen)
+        cohort = new_cohort(settings, model, table, regimen)
+        made = on_new_mesh(cohort, with_effects(cohort, draws, asked.seed)).likelihood
         found = list(courses(made, draws, asked.seed))
         for place, observation in enumerate(settings.observations):
             values = np.stack([draw[place] for draw in found])

@@ -148,3 +148,25 @@ def test_nonsense_is_refused_with_every_fault(folder, tmp_path):
         pkpd.courses(bare)
     with pytest.raises(FileFormatError, match="there are no courses"):
         pkpd.open_courses(tmp_path)
+
+
+def test_what_the_posterior_missed_is_told_with_its_courses(tmp_path, capsys):
+    fit = patient_fit.folder(tmp_path, passed=False)
+    with (fit / "fit.toml").open("a") as settings:
+        settings.write(REGIMENS)
+    with pytest.raises(SystemExit) as ended:
+        main(["courses", str(fit), "--patients", "5", "--draws", "3"])
+    told = "the posterior missed its demands (r_hat)"
+    assert ended.value.code == 1
+    assert f"The posterior's demands: {told}." in capsys.readouterr().out
+    assert pkpd.open_courses(fit / "courses.zarr").attrs["demands"] == told
+
+
+def test_observations_named_as_the_stores_own_are_refused(tmp_path, monkeypatch):
+    text = patient_fit.FIT.replace('"level"', '"time"').replace('"easi"', '"finished"')
+    monkeypatch.setattr(patient_fit, "FIT", text + REGIMENS)
+    fit = patient_fit.folder(tmp_path)
+    with pytest.raises(
+        DataError, match="2 faults(.|\n)*observation time(.|\n)*observation finished"
+    ):
+        pkpd.courses(fit)
