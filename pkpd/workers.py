@@ -37,7 +37,7 @@ def workers(count: int = 2, address: str | None = None) -> Iterator[Client]:
         If Dask is not installed.
     """
     try:
-        import dask
+        from dask.config import set as configured
         from distributed import Client, LocalCluster
     except ImportError:
         raise PkpdError(
@@ -48,7 +48,7 @@ def workers(count: int = 2, address: str | None = None) -> Iterator[Client]:
         raise DataError([Fault(f"workers {count}", "less than one", "Give 1 or more")])
     if address is None:
         with (
-            dask.config.set(UNWATCHED),
+            configured(UNWATCHED),
             LocalCluster(
                 n_workers=count,
                 threads_per_worker=1,
