@@ -6,6 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from pkpd.mechanism.power import power
 from pkpd.model import Model, Named, Parameter, Source, net
 from pkpd.variation.prior import LogitNormal, LogNormal
 
@@ -21,7 +22,7 @@ _WEAK = Source(_OURS, "wide prior of ours: human OX40+ T-cell time courses are n
 def turnover(t: Any, x: Named, p: Named, u: Named) -> dict[str, tuple[Any, Any]]:
     """Production and loss per day; states relative to the untreated steady state, 1 at time 0."""
     occupancy = u["concentration"] / (u["concentration"] + p["ec50"])
-    drive = jnp.exp(p["gamma"] * jnp.log(x["effector"] / x["regulatory"]))
+    drive = power(x["effector"] / x["regulatory"], p["gamma"])
     return {
         "effector": (
             p["ke"] * x["memory"] * (1 - p["imax"] * occupancy),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from pkpd.mechanism.power import log
 from pkpd.responses import EASI_THRESHOLDS, RESPONSES
 from pkpd.variation.normal import below, both_below, density
 
@@ -41,7 +42,7 @@ def visit(values: Mapping[str, Array], noise: Array, ratio: Array, easi: Array) 
     """The visit of patients with lesions `ratio` and baseline `easi`; `noise` is its spread."""
     ratio = ratio * jnp.exp(-(noise**2) / 2)
     spread = jnp.sqrt(noise**2 + values["iga_sd"] ** 2)
-    level = jnp.log(ratio)
+    level = log(ratio)
     cut = {name: (jnp.log(at) - level) / noise for name, at in EASI_THRESHOLDS.items()}
     iga = (jnp.log(values["iga_easi"]) - level - jnp.log(easi)) / spread
     return Visit(ratio, noise, cut, iga, noise / spread)

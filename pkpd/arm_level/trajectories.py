@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import expit, logit
 from jaxtyping import Array, Float, Int
 
 from pkpd.mechanism import exponential, fixed
+from pkpd.mechanism.power import power
 from pkpd.model import Model, Parameter
 from pkpd.variation.population import NODE
 
@@ -99,8 +101,12 @@ def states(
     lanes: Lanes,
     level: Array,
     start: Mapping[str, Array] | None = None,
+    at: np.ndarray | None = None,
 ) -> dict[str, Float[Array, "days runs patients"]]:
-    """Levels of the disease model's states at every mesh day, from `start` or its own initial."""
+    """Levels of the disease model's states at every mesh day, from `start` or its own initial.
+
+    With `at`, only at these places of the mesh, increasing; that is for going forward alone.
+    """
     shape = lanes.easi.shape
     initial = {
         name: jnp.broadcast_to(jnp.asarray(value, float), shape)
@@ -108,7 +114,10 @@ def states(
     }
     inputs = {"concentration": level}
     if model.turnover is None:
-        return fixed.solve(model.rates, initial, lanes.mesh, inputs, p, model.states)
+        path = fixed.solve(model.rates, initial, lanes.mesh, inputs, p, model.states)
+        return path if at is None else {name: value[at] for name, value in path.items()}
+    if at is not None:
+        return exponential.seen(model.turnover, initial, lanes.mesh, inputs, p, at)
     return exponential.solve(model.turnover, initial, lanes.mesh, inputs, p)
 
 
@@ -142,8 +151,18 @@ def staying(
     The integral is the trapezium rule on the mesh; h is per day, from `dropout` per year.
     """
     rate = values["dropout"] / 365.25 * jnp.exp(effect(values, "dropout"))
-    pull = jnp.exp(values["dropout_power"] * jnp.log(ratio))
+    pull = power(ratio, values["dropout_power"])
     step = jnp.asarray(np.diff(lanes.mesh))[:, None, None]
     here = jnp.asarray(np.eye(rate.size)[lanes.phase]) @ rate
     area = step * here[:, :, None] * (pull[1:] + pull[:-1]) / 2
-    return jnp.exp(-jnp.concatenate([jnp.zeros_like(area[:1]), jnp.cumsum(area, axis=0)]))
+    return jnp.exp(-_running(area))
+
+
+def _running(area: Float[Array, "steps runs patients"]) -> Float[Array, "days runs patients"]:
+    """Sums up to each day, the first 0; `jnp.cumsum` takes fourteen times as long on a CPU."""
+
+    def add(total: Array, more: Array) -> tuple[Array, Array]:
+        return total + more, total + more
+
+    start = jnp.zeros_like(area[0])
+    return jnp.concatenate([start[None], jax.lax.scan(add, start, area)[1]])

@@ -18,6 +18,7 @@ from pkpd.cli import (
     simulate_verb,
     validate_verb,
 )
+from pkpd.cli.memory import keep_freed
 from pkpd.errors import FitError, PkpdError
 
 MISSED, AT_FAULT = 1, 2
@@ -55,6 +56,7 @@ for verb in VERBS:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the words of the command line, or `arguments`; always ends in `SystemExit`."""
+    keep_freed()
     try:
         app(args=None if arguments is None else list(arguments), prog_name="pkpd")
     except PkpdError as error:

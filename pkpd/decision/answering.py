@@ -22,7 +22,7 @@ from pkpd.prediction.simulated import Draws, people_for, random_of
 from pkpd.settings import Question
 
 BRIEF = 250
-"""Draws of the posterior behind an answer in brief, about: every so many of those there are."""
+"""Draws behind an answer in brief, or a rival's, about: every so many of those there are."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Evidence:
 def answered(question: Question, evidence: Evidence, asked: DecisionAsked) -> list[Sources]:
     """Follow the question's responders under every model, and under the prior.
 
-    First the outcome asked about, in full; then `asked.others` in brief: the fit's own model and
-    its prior, all patients, some `BRIEF` draws.
+    First the outcome asked about, in full, of rivals by some `BRIEF` draws; then `asked.others` in
+    brief: the fit's own model and its prior, all patients, some `BRIEF` draws.
     """
     own = under(evidence.contenders[0].likelihood, asked)
     scored = [random_of(each.likelihood.disease) for each in evidence.contenders]
@@ -73,7 +73,8 @@ def answered(question: Question, evidence: Evidence, asked: DecisionAsked) -> li
     kept = kept_beside(first.likelihood, made, draws, {asked.outcome: who.member}, wanted, few)
     models = {first.name: even(kept[asked.outcome].share[: first.count])}
     for each in rivals:
-        found = kept_by_draw(each.likelihood, made, each.draws, {asked.outcome: who.member})
+        some = {name: value[:: max(1, each.count // BRIEF)] for name, value in each.draws.items()}
+        found = kept_by_draw(each.likelihood, made, some, {asked.outcome: who.member})
         models[each.name] = even(found[asked.outcome].share)
     full = Sources(
         question=question,

@@ -95,14 +95,14 @@ def followed(model: Model, values: Mapping[str, Array], fork: Fork, *, staying: 
     begun = trajectories.staying(values, fork.early, ratio)[-1]
     start = {name: value[-1] for name, value in path.items()}
     p = trajectories.individuals(model, values, fork.late)
-    path = _states(model, values, p, fork.late, start)
     easi = jnp.asarray(fork.late.easi)
     if staying:
+        path = _states(model, values, p, fork.late, start)
         ratio = _once(trajectories.ratios(model, p, path, fork.late.mesh, easi))
         stay = begun * trajectories.staying(values, fork.late, ratio)
         left = _left(model, values, p, fork, start, stay)
         return Followed(ratio[fork.at], stay[fork.at], easi[0], left)
-    ratio = _seen(model, p, path, fork.late, fork.at)
+    ratio = _seen(model, values, p, fork.late, fork.at, start)
     return Followed(ratio, jnp.broadcast_to(begun, ratio.shape), easi[0])
 
 
@@ -118,20 +118,20 @@ def _left(
     gone = fork.leavers
     if gone is None:
         return None
-    path = _states(model, values, p, gone.lanes, start)
-    ratio = _seen(model, p, path, gone.lanes, fork.at)
+    ratio = _seen(model, values, p, gone.lanes, fork.at, start)
     return ratio, _once(gone.weight(stay, fork.late.mesh, fork.at))
 
 
 def _seen(
     model: Model,
+    values: Mapping[str, Array],
     p: Mapping[str, Array],
-    path: Mapping[str, Array],
     lanes: Lanes,
     at: np.ndarray,
+    start: Mapping[str, Array],
 ) -> Float[Array, "visits runs patients"]:
     """EASI over baseline at the visits alone."""
-    seen = {name: value[at] for name, value in path.items()}
+    seen = _states(model, values, p, lanes, start, at)
     return _once(trajectories.ratios(model, p, seen, lanes.mesh[at], jnp.asarray(lanes.easi)))
 
 
@@ -141,9 +141,10 @@ def _states(
     p: Mapping[str, Array],
     lanes: Lanes,
     start: Mapping[str, Array] | None,
+    at: np.ndarray | None = None,
 ) -> dict[str, Float[Array, "days runs patients"]]:
     level = _once(trajectories.concentration(values, lanes))
-    return trajectories.states(model, p, lanes, level, start)
+    return trajectories.states(model, p, lanes, level, start, at)
 
 
 def _once(x: Array) -> Array:

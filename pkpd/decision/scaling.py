@@ -82,7 +82,7 @@ def terms(likelihood: Likelihood, draws: Draws) -> Terms:
         return prior_of(chosen, values), likelihood.by_arm(values).sum()
 
     def found(k: int) -> tuple[float, float]:
-        prior, seen = one({name: jnp.asarray(draws[name][k]) for name in names})
+        prior, seen = one({name: np.asarray(draws[name][k]) for name in names})
         return float(prior), float(seen)
 
     first = found(0)  # compiled before the threads meet it

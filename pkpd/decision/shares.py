@@ -44,7 +44,7 @@ from pkpd.arm_level.trajectories import effect
 from pkpd.prediction.estimands import ON_TREATMENT, POLICY
 from pkpd.responses import IGA
 from pkpd.variation import fluctuation
-from pkpd.variation.normal import below, both_below_along
+from pkpd.variation.normal import below, both_below
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _responding(
     cut = there.iga if endpoint == IGA else there.cut[endpoint]
     correlation = alike * _shared(there) if endpoint == IGA else alike
     first = cut[0, 0]
-    return below(first), both_below_along(first, cut[1:], correlation[1:])
+    return below(first), both_below(first, cut[1:], correlation[1:])
 
 
 def _shared(there: Visit) -> Array:

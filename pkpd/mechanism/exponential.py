@@ -15,10 +15,12 @@ exp(-y) is its (2, 3) Pade fraction, whose error is below 1e-3 to y = 2 and whic
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.lax import dynamic_index_in_dim, dynamic_update_index_in_dim
 from jaxtyping import Array, Float
 
 State = dict[str, Array]
@@ -72,3 +74,33 @@ def solve(
     days = (jnp.asarray(mesh[:-1]), jnp.asarray(np.diff(mesh)))
     _, path = jax.lax.scan(advance, initial, (*days, starts, middles))
     return {name: jnp.concatenate([initial[name][None], path[name]]) for name in initial}
+
+
+def seen(
+    turnover: Turnover,
+    initial: State,
+    mesh: np.ndarray,
+    inputs: Mapping[str, Float[Array, "nodes lanes"]],
+    p: Mapping[str, Array],
+    at: np.ndarray,
+) -> dict[str, Float[Array, "places lanes"]]:
+    """Levels of all states at places `at` of the mesh, increasing, alone: what `solve` has there.
+
+    For going forward only. Nothing is written but what is asked for, so that a step's numbers stay
+    in the processor's cache: half the time of `solve`.
+    """
+    step, size = midpoint(turnover, p), jnp.asarray(np.diff(mesh))
+    days = jnp.asarray(mesh)
+    place = jnp.asarray(np.minimum(np.searchsorted(at, np.arange(mesh.size)), at.size - 1))
+
+    def node(k: Array) -> dict[str, Array]:
+        return {name: dynamic_index_in_dim(x, k, keepdims=False) for name, x in inputs.items()}
+
+    def advance(k: Array, carried: tuple[State, State]) -> tuple[State, State]:
+        state, kept = carried
+        after = step(state, (days[k], size[k], node(2 * k), node(2 * k + 1)))
+        put = partial(dynamic_update_index_in_dim, index=place[k + 1], axis=0)
+        return after, {name: put(kept[name], after[name]) for name in after}
+
+    kept = {name: jnp.broadcast_to(x, (at.size, *x.shape)) for name, x in initial.items()}
+    return jax.lax.fori_loop(0, int(at[-1]), advance, (initial, kept))[1]

@@ -54,28 +54,40 @@ def _solve(
     outputs: Callable,
     states: tuple[str, ...],
 ) -> Float[Array, "times lanes"]:
-    lanes = wanted.shape[1]
-    days = jnp.concatenate([jnp.tile(mesh[:, None], lanes), wanted])
-    amounts = jnp.broadcast_to(amounts, (mesh.size, lanes))
-    given = jnp.concatenate([amounts, jnp.zeros_like(wanted)])
-    order = jnp.argsort(days, axis=0, stable=True)
-    days, given = (jnp.take_along_axis(x, order, axis=0) for x in (days, given))
-    given = given * share
-    size = jnp.diff(days, axis=0)
-    step = runge_kutta(rates, p)
+    size, step = jnp.diff(mesh), runge_kutta(rates, p)
 
-    def advance(state: dict, x: tuple) -> tuple[dict, Array]:
+    def rising(t: Array, state: dict) -> tuple[Array, Array]:
+        """The concentration and its slope."""
+
+        def level(x: dict) -> Array:
+            return outputs(x, p)["concentration"]
+
+        return jax.jvp(level, (state,), (rates(t, state, p, {}),))
+
+    def advance(state: dict, x: tuple) -> tuple[dict, tuple]:
         day, h, amount = x
         after = step(state, (day + lag, h, {}, {}, {}))
-        after = {**after, states[0]: after[states[0]] + amount}
-        return after, outputs(after, p)["concentration"]
+        ends = rising(day + lag, state), rising(day + h + lag, after)
+        return {**after, states[0]: after[states[0]] + amount * share}, ends
 
     start = dict.fromkeys(states, like)
-    start[states[0]] = like + given[0]
-    _, path = jax.lax.scan(advance, start, (days[:-1], size, given[1:]))
-    path = jnp.concatenate([like[None], path])
-    place = jnp.argsort(order, axis=0)[mesh.size :]
-    return jnp.take_along_axis(path, place, axis=0)
+    start[states[0]] = like + amounts[0] * share
+    _, ends = jax.lax.scan(advance, start, (mesh[:-1], size, amounts[1:]))
+    return _between(mesh, wanted, ends)
+
+
+def _between(
+    mesh: Float[Array, " mesh"], wanted: Float[Array, "times lanes_or_one"], ends: tuple
+) -> Float[Array, "times lanes"]:
+    """Levels at days within steps, by the cubic through both ends and their slopes."""
+    place = jnp.clip(jnp.searchsorted(mesh, wanted, side="right") - 1, 0, mesh.size - 2)
+    lanes = ends[0][0].shape[1]
+    place = jnp.broadcast_to(place, (wanted.shape[0], lanes))
+    (x0, v0), (x1, v1) = jax.tree.map(lambda x: jnp.take_along_axis(x, place, axis=0), ends)
+    size = mesh[place + 1] - mesh[place]
+    s = jnp.where(size > 0, (wanted - mesh[place]) / jnp.where(size > 0, size, 1.0), 1.0)
+    rise = (x1 - x0) * s * s * (3 - 2 * s)
+    return x0 + rise + size * s * (1 - s) * (v0 * (1 - s) - v1 * s)
 
 
 def _first(doses: np.ndarray, amounts: np.ndarray) -> float:
@@ -102,7 +114,8 @@ def concentrations(
     `lag_depot`; they may be traced. `doses_time`, `doses_amount` and `times` are plain arrays;
     `doses_amount` has a number a dose, or a row of one a lane, 0 where that lane has no dose then.
     The model's time counts from the first dose, which must be the same for all lanes.
-    Runge-Kutta of order four, steps of at most `step` days, finer in the day after each dose:
+    Runge-Kutta of order four, steps of at most `step` days, finer in the day after each dose, and
+    the cubic through the ends of a step within it:
     within 1e-6 of a tight solve where concentrations exceed 1e-3 mg/L.
     """
     doses = np.asarray(doses_time, float).ravel()
@@ -121,8 +134,6 @@ def concentrations(
     )
     mesh, given = _mesh(times - first, doses - first, amounts, step)
     wanted = jnp.maximum(times[:, None] - first - lag, 0.0)
-    if amounts.shape[1] > 1:
-        wanted = jnp.broadcast_to(wanted, (times.size, lanes))
     states = (depot, *(name for name in model.states if name != depot))
     return _solve(
         jnp.asarray(mesh),

@@ -19,7 +19,7 @@ NODE = 0.3
 """Log clearance shifts at which concentrations are tabulated: -NODE, 0, NODE."""
 
 STEP = 1 / 8
-"""Widest step of the exposure solve in days: log error below 3e-5, checked in the tests."""
+"""Widest step of the exposure solve in days: log error below 3e-4, by far most below 1e-5."""
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal
 
 from pkpd.decision.groups import ALL, Cuts, groups
 from pkpd.decision.shares import Followed, responding, shares
 from pkpd.prediction.patients import luck, shown, wandering
-from pkpd.variation.normal import both_below, both_below_along
 
 WEEKS = np.array([24.0, 30.0, 72.0])
 COPIES = 150_000
@@ -81,17 +79,6 @@ def test_shares_are_those_of_patients_drawn_one_by_one(drawn, endpoint, estimand
                 }[estimand]
                 error = np.sqrt(seen * (1 - seen) / there.sum())
                 assert share[g, r, t] == pytest.approx(seen, abs=4.5 * error)
-
-
-@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.7, 0.9])
-def test_both_below_is_scipys(correlation):
-    a, b = np.meshgrid(np.linspace(-2.5, 2.5, 7), np.linspace(-2.5, 2.5, 7))
-    ours = both_below_along(jnp.asarray(a), jnp.asarray(b), jnp.asarray(correlation))
-    both = multivariate_normal([0, 0], [[1, correlation], [correlation, 1]])
-    theirs = both.cdf(np.stack([a, b], axis=-1))
-    assert np.asarray(ours) == pytest.approx(theirs, abs=2e-4 if correlation < 0.9 else 2e-3)
-    other = both_below(jnp.asarray(a), jnp.asarray(b), jnp.asarray(correlation))
-    assert np.asarray(ours) == pytest.approx(np.asarray(other), abs=1e-14)
 
 
 def test_subgroups_split_at_the_median_or_where_told():

@@ -8,6 +8,7 @@ from scipy.integrate import solve_ivp
 
 from pkpd.library import individual, load
 from pkpd.mechanism.exposure import _solve, concentrations
+from pkpd.variation.population import STEP
 
 TIMES = np.arange(0.0, 253.0)
 
@@ -66,6 +67,21 @@ def test_concentrations_equal_scipy_to_one_in_a_million(name):
         seen = wanted > 1e-3
         assert seen.sum() > 60
         np.testing.assert_allclose(found[seen, i], wanted[seen], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["rocatinlimab_okada_2025", "amlitelimab_tiraboschi_2025"])
+def test_the_step_of_virtual_patients_is_fine_enough(name):
+    model = load(name)
+    p, doses = patients(model, 64), np.arange(0.0, 170.0, 28.0)
+    times = np.arange(0.5, 450.0, 1.7)
+    wide, fine = (
+        np.asarray(concentrations(model, doses, np.full(7, 300.0), p, times, step=step))
+        for step in (STEP, STEP / 8)
+    )
+    seen = fine > 1e-3
+    wrong = np.abs(np.log(wide[seen] / fine[seen]))
+    assert wrong.max() < 3e-4
+    assert np.quantile(wrong, 0.99) < 1e-5
 
 
 def test_regimens_share_one_program_and_no_dose_gives_nothing():
