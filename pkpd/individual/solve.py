@@ -19,6 +19,7 @@ from pkpd.individual.design import Design
 from pkpd.individual.steady import steady_levels, steady_records
 from pkpd.mechanism.dosing import dosing_value
 from pkpd.mechanism.lanes import (
+    AHEAD,
     SINGLE,
     Fed,
     Lanes,
@@ -45,7 +46,7 @@ class Solver:
     `line` holds the timelines where doses are the same whatever the free numbers are; `cycle` says
     how steady states are solved, None: closed form. `smooth` costs time and gives the closed form
     derivatives beyond the first; `meets` says that eigenvalues meet at typical values. `single`
-    solves in float32 where steps are explicit.
+    solves in float32 where steps are explicit; `ahead` says that no derivatives are asked for.
     """
 
     model: Model
@@ -57,6 +58,7 @@ class Solver:
     meets: bool = False
     cycle: Cycle | None = None
     single: bool = False
+    ahead: bool = False
 
     def outputs(self, own: Own) -> dict[str, Float[Array, "R N"]]:
         """Outputs of the model at every record."""
@@ -86,7 +88,8 @@ class Solver:
         return path, line
 
     def _stepped(self, own: Own, first: Array, wide: Lanes, cut: Parts) -> Float[Array, "T S N"]:
-        method = SINGLE if self.single and self.method == "rk4" else self.method
+        single = AHEAD if self.ahead else SINGLE
+        method = single if self.single and self.method == "rk4" else self.method
         return stepped_path(
             self.model.rates, self.model.states, first, wide, own, cut, method, self.fed
         )

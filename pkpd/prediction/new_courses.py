@@ -7,6 +7,7 @@ same subjects are followed under every draw and every regimen.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -33,7 +34,8 @@ def new_cohort(
 
     `cohort_mesh` plans it.
     """
-    return unseen(unsolved(settings, model, _events(settings, regimen, table), "fit.toml"))
+    bare = unseen(unsolved(settings, model, _events(settings, regimen, table), "fit.toml"))
+    return replace(bare, solver=replace(bare.solver, ahead=True))
 
 
 def with_effects(cohort: IndividualLikelihood, draws: Draws, seed: int) -> dict[str, np.ndarray]:

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pkpd.mechanism.blocks import ALONE, BLOCK, in_blocks
-from pkpd.mechanism.lanes import Fed, Lanes, parts, stepped_path
+from pkpd.mechanism.blocks import ALONE, BLOCK, WIDE, in_blocks
+from pkpd.mechanism.lanes import AHEAD, SINGLE, Fed, Lanes, parts, stepped_path
 
 STATES = ("depot", "central")
 COUNT, STEPS = 3 * BLOCK + 5, 6
@@ -41,8 +41,9 @@ def trial(count):
     return jnp.zeros((2, count)).at[0].set(100.0), line, p
 
 
-def solve(initial, line, p):
-    return stepped_path(saturable, STATES, initial, line, p, CUT, fed=Fed(("depot",), (), False))
+def solve(initial, line, p, method="rk4"):
+    fed = Fed(("depot",), (), False)
+    return stepped_path(saturable, STATES, initial, line, p, CUT, method, fed)
 
 
 def one(whole, n):
@@ -95,6 +96,18 @@ def test_blocks_leave_out_nobody_and_put_nobody_twice(count):
 def _numbers(x, size):
     assert x.shape[-1] <= max(ALONE, BLOCK) and size >= x.shape[-1]
     return x[None, None]
+
+
+@pytest.mark.parametrize("count", [WIDE, WIDE + 1, 3 * WIDE])
+def test_blocks_may_be_wider(count):
+    path = in_blocks(lambda x: x[None, None], jnp.arange(float(count)), count, WIDE)
+    np.testing.assert_array_equal(path[0, 0], np.arange(count))
+
+
+def test_steps_without_derivatives_are_those_of_single_precision():
+    initial, line, p = trial(COUNT)
+    ahead, single = (solve(initial, line, p, method) for method in (AHEAD, SINGLE))
+    np.testing.assert_allclose(ahead, single, rtol=1e-6)
 
 
 def test_lanes_that_are_the_same_for_all_may_be_given_once():

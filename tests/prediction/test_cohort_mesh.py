@@ -11,7 +11,7 @@ from pkpd.individual.kept_mesh import mesh_dataset
 from pkpd.individual.planning import FLOOR, HOLDS
 from pkpd.library import load
 from pkpd.prediction import cohort_mesh
-from pkpd.prediction.cohort_mesh import extremes, on_kept_mesh, on_new_mesh
+from pkpd.prediction.cohort_mesh import Lanes, ends, looks, on_kept_mesh, on_new_mesh
 from pkpd.prediction.courses_store import Regimen, Store
 from pkpd.prediction.new_courses import courses, new_cohort, with_effects
 from pkpd.settings_individual import (
@@ -54,10 +54,15 @@ def planned(cohort, draws):
     return on_new_mesh(cohort, draws)
 
 
+def parameters(draws):
+    """Every patient's own parameters, (draws, patients)."""
+    return {n: draws[n][:, None] * np.exp(draws[f"{n}_between"][:, None] * draws[f"{n}_eta"])
+            for n in MEDIANS}  # fmt: skip
+
+
 def levels(draws):
     """Every patient's concentrations, (draws, patients, times): C + km log C falls by vmax / v."""
-    own = {n: draws[n][:, None] * np.exp(draws[f"{n}_between"][:, None] * draws[f"{n}_eta"])
-           for n in MEDIANS}  # fmt: skip
+    own = parameters(draws)
     vmax, km, v = (own[n][..., None] for n in MEDIANS)
     first = DOSE / v / km
     grown = np.log(first) + first - vmax / v / km * np.array(TIMES)
@@ -72,33 +77,61 @@ def followed(made, draws):
     return np.stack([each[0] for each in courses(made, draws, SEED)])
 
 
-def worst(made, draws):
-    """The largest error, relative to |x| + FLOOR max |x|, the dose's level among these."""
-    exact = levels(draws)
-    most = DOSE / (draws["v"][:, None] * np.exp(draws["v_between"][:, None] * draws["v_eta"]))
+def off(made, draws):
+    """Errors, (draws, patients), relative to |x| + FLOOR max |x|, the dose's level among these."""
+    exact, most = levels(draws), DOSE / parameters(draws)["v"]
     gap = np.abs(followed(made, draws) - exact) / (np.abs(exact) + FLOOR * most[..., None])
-    return gap.max()
+    return gap.max(axis=-1)
 
 
 def test_the_mesh_holds_for_every_patient_under_every_draw(planned, draws):
     assert planned.residual <= HOLDS * SETTINGS.engine.tolerance
-    assert worst(planned.likelihood, draws) <= HOLDS * SETTINGS.engine.tolerance
+    assert off(planned.likelihood, draws).max() <= HOLDS * SETTINGS.engine.tolerance
 
 
-def test_its_residual_is_its_error_under_the_draws_it_was_proved_under(planned, draws):
-    places = np.linspace(0, DRAWS - 1, 2 * cohort_mesh.LOOKS).astype(int)[1::2]
-    error = worst(planned.likelihood, {n: v[places] for n, v in draws.items()})
-    assert planned.residual == pytest.approx(error, rel=0.15)
+def test_its_residual_is_its_error_under_the_draws_it_was_proved_under(cohort, draws, planned):
+    gap = off(planned.likelihood, draws)
+    seen = [gap[lanes.draw, lanes.patient].max() for lanes in looks(cohort, draws)]
+    assert planned.residual == pytest.approx(max(seen), rel=0.15)
+
+
+def test_each_patient_is_proved_under_draws_of_its_own(cohort, draws):
+    found = looks(cohort, draws)
+    assert len({tuple(lanes.draw) for lanes in found}) == cohort_mesh.LOOKS
+    for lanes in found:
+        assert lanes.patient.tolist() == list(range(PATIENTS))
+        assert set(lanes.draw) == set(range(DRAWS))
+        check_own(lanes, draws)
+
+
+def test_planned_for_are_the_ends_of_every_parameter_under_the_ends_of_every_draw(cohort, draws):
+    found, own = ends(cohort, draws), parameters(draws)
+    assert len(found.patient) < PATIENTS * DRAWS / 5
+    check_own(found, draws)
+    for name, values in own.items():
+        assert found.own[name].min() == pytest.approx(values.min(), rel=1e-12)
+        assert found.own[name].max() == pytest.approx(values.max(), rel=1e-12)
+
+
+def check_own(lanes, draws):
+    for name, values in parameters(draws).items():
+        np.testing.assert_allclose(
+            lanes.own[name][0], values[lanes.draw, lanes.patient], rtol=1e-12
+        )
 
 
 def test_those_whom_the_mesh_fails_join_those_it_is_planned_for(cohort, draws, monkeypatch):
     """Planned for the patient who needs the fewest parts, it would be off for most."""
-    slow = {n: v[:1] for n, v in draws.items()}
-    level = levels(slow)[0, :, -1] * slow["v"] * np.exp(slow["v_between"] * slow["v_eta"][0])
-    monkeypatch.setattr(cohort_mesh, "extremes", lambda points, count: np.array([level.argmax()]))
-    found = on_new_mesh(cohort, draws)
-    assert found.residual <= HOLDS * SETTINGS.engine.tolerance
-    assert worst(found.likelihood, draws) <= 2 * HOLDS * SETTINGS.engine.tolerance
+    own = parameters(draws)
+    slow = int((own["vmax"] / own["v"])[0].argmin())
+    every = looks(cohort, draws)[0]
+    alone = Lanes(np.array([slow]), np.array([0]), {n: v[:1, [slow]] for n, v in own.items()})
+    monkeypatch.setattr(cohort_mesh, "ends", lambda bare, draws: alone)
+    monkeypatch.setattr(cohort_mesh, "looks", lambda bare, draws: [every])
+    monkeypatch.setattr(cohort_mesh, "ROUNDS", 1)
+    assert on_new_mesh(cohort, draws).residual > HOLDS * SETTINGS.engine.tolerance
+    monkeypatch.setattr(cohort_mesh, "ROUNDS", 3)
+    assert on_new_mesh(cohort, draws).residual <= HOLDS * SETTINGS.engine.tolerance
 
 
 def test_a_mesh_that_was_kept_gives_the_same_to_the_last_bit(cohort, draws, planned, tmp_path):
@@ -118,18 +151,5 @@ def test_in_single_precision_errors_are_those_of_the_mesh(cohort, draws, planned
     found = on_new_mesh(asked, draws)
     assert found.likelihood.solver.single
     assert followed(found.likelihood, draws).dtype == np.float64
-    assert worst(found.likelihood, draws) <= HOLDS * engine.tolerance
+    assert off(found.likelihood, draws).max() <= HOLDS * engine.tolerance
     assert found.residual == pytest.approx(planned.residual, rel=0.2)
-
-
-def test_extremes_hold_the_ends_of_every_parameter_and_are_few():
-    chance = np.random.default_rng(1)
-    own = {
-        "a": chance.normal(size=(1, 1000)),
-        "b": chance.normal(size=(3, 1000)),
-        "c": np.ones((1, 1)),
-    }
-    chosen = extremes([own], 1000)
-    assert {own["a"].argmin(), own["a"].argmax(), own["b"].mean(axis=0).argmax()} <= set(chosen)
-    assert chosen.size <= cohort_mesh.FEW + 4
-    assert extremes([own], 10).tolist() == list(range(10))
