@@ -152,7 +152,7 @@ class Engine(Frozen):
     """How equations that have no closed form are solved.
 
     `precision` is that of explicit steps while NUTS walks and `pkpd courses` follows: single takes
-    less than half the time. The start, all checks and all other predictions are double, and the
+    half the time. The start, all checks and all other predictions are double, and the
     proof of the mesh is of what was walked, or followed, beside double.
     """
 

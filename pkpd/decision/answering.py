@@ -42,6 +42,11 @@ class Contender:
         """How many draws there are."""
         return len(next(iter(self.draws.values())))
 
+    @property
+    def every(self) -> int:
+        """Every so many of its draws are some `BRIEF`."""
+        return max(1, self.count // BRIEF)
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -69,11 +74,11 @@ def answered(question: Question, evidence: Evidence, asked: DecisionAsked) -> li
     who = groups_of(own, question, asked)
     first, *rivals = evidence.contenders
     wanted = dict.fromkeys(asked.others, who.everybody.member)
-    draws, few = joined(first.draws, evidence.prior), max(1, first.count // BRIEF)
+    draws, few = joined(first.draws, evidence.prior), first.every
     kept = kept_beside(first.likelihood, made, draws, {asked.outcome: who.member}, wanted, few)
     models = {first.name: even(kept[asked.outcome].share[: first.count])}
     for each in rivals:
-        some = {name: value[:: max(1, each.count // BRIEF)] for name, value in each.draws.items()}
+        some = {name: value[:: each.every] for name, value in each.draws.items()}
         found = kept_by_draw(each.likelihood, made, some, {asked.outcome: who.member})
         models[each.name] = even(found[asked.outcome].share)
     full = Sources(
