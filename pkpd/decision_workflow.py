@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from pkpd.arm_level.problem import Likelihood
 from pkpd.decision.answer import FINAL, Answer
 from pkpd.decision.answering import Contender, Evidence, answered
 from pkpd.decision.asked import decision_asked
@@ -22,7 +21,6 @@ from pkpd.errors import DataError, Fault
 from pkpd.files import replacing
 from pkpd.fit_folder import open_fit, read_card, update_card
 from pkpd.opened import draws_path, opened
-from pkpd.posterior import Posterior
 from pkpd.provenance import file_hash
 from pkpd.settings import Question, Settings
 from pkpd.settings_individual import is_individual
@@ -30,7 +28,7 @@ from pkpd.settings_joint import is_joint
 from pkpd.variation.standard import prior_draws
 
 DECISIONS = "decisions.csv"
-PRIOR = 300
+PRIOR = 250
 """Draws of the prior behind its own answers."""
 THREADS = 2
 """Questions answered side by side: one makes its patients while another follows its own."""
@@ -111,12 +109,10 @@ class Reopened:
 def reopened(folder: Path, draws: int, progress: Progress) -> Reopened:
     """The fit's own model first, `draws` draws of each at most."""
     progress("opening the fit", 0.0)
-    likelihood, posterior = opened(folder)
     notes: list[str] = []
-    contenders = contenders_of(folder, likelihood, posterior, draws, notes)
+    contenders, chains = contenders_of(folder, draws, notes)
     weights = stacking_weights(folder, contenders, notes)
     progress("opening the fit", 1.0)
-    chains = posterior.tree["posterior"].sizes["chain"]
     return Reopened(contenders, weights, chains, status_of(folder), notes)
 
 
@@ -146,18 +142,17 @@ def status_of(folder: Path) -> str:
     return f"not final: demands missed: {'; '.join(missed)}"
 
 
-def contenders_of(
-    folder: Path, likelihood: Likelihood, posterior: Posterior, draws: int, notes: list[str]
-) -> list[Contender]:
-    """The fit's own model, then those compared with it whose draws are stored."""
-    found = [Contender(likelihood, posterior.draws(draws))]
-    for model in likelihood.settings.compare:
+def contenders_of(folder: Path, draws: int, notes: list[str]) -> tuple[list[Contender], int]:
+    """The fit's own model, those compared with it whose draws are stored; how many chains."""
+    names: list[str | None] = [None]
+    for model in arm_settings(folder, "decide").compare:
         if draws_path(folder, model).is_file():
-            other, rival = opened(folder, model)
-            found.append(Contender(other, rival.draws(draws)))
+            names.append(model)
         else:
             notes.append(f"{model} has no stored draws: its answer is missing.")
-    return found
+    found = [opened(folder, model) for model in names]
+    chains = found[0][1].tree["posterior"].sizes["chain"]
+    return [Contender(made, each.draws(draws), each.by_arm(draws)) for made, each in found], chains
 
 
 def stacking_weights(
@@ -187,7 +182,7 @@ def _scaling(folder: Path, own: Contender, notes: list[str], progress: Progress)
         notes.append(f"Power-scaling needs {FEWEST} draws, and there are {own.count}: left out.")
         return None
     progress("power-scaling", 0.0)
-    found = scaling(terms(own.likelihood, own.draws))
+    found = scaling(terms(own.likelihood, own.draws, own.by_arm))
     progress("power-scaling", 1.0)
     bad = [each for each in found.tried if not each.reliable]
     notes += [

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pkpd.arm_level.collect import fitted_rows
+from pkpd.arm_level.held import held_from
 from pkpd.arm_level.problem import Likelihood, likelihood
 from pkpd.data.arm_description import describe
 from pkpd.data.arms import ArmData, read_arms
@@ -41,7 +42,7 @@ class Problem:
 
     def likelihood(self, days: np.ndarray) -> Likelihood:
         """The likelihood on a mesh of these days."""
-        return likelihood(self.settings, self.data, self.disease, self.pk, 7.0).on_mesh(days)
+        return likelihood(self.settings, self.data, self.disease, self.pk, days)
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,12 @@ class Checked:
             f"{describe(self.problem.data)}\n\n{found['fit']}: {found['rows_fitted']} rows of "
             f"{found['arms']} arms are fitted with {found['model']}. Next: pkpd run {self.folder}"
         )
+
+
+def sampled_likelihood(problem: Problem, posterior: Posterior) -> Likelihood:
+    """The likelihood that draws were made under: the same mesh, the same covariances held."""
+    likelihood = problem.likelihood(np.array(posterior.provenance["mesh"]))
+    return replace(likelihood, frozen=held_from(posterior.tree["held"].dataset))
 
 
 def data_folder(folder: Path, name: str) -> Path:

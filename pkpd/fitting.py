@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from pkpd.arm_level.held import held_dataset, held_from
+from pkpd.arm_level.by_draw import by_draw
+from pkpd.arm_level.held import held_dataset
 from pkpd.arm_level.planned import planned
 from pkpd.arm_level.problem import Likelihood
 from pkpd.checkpoint import Checkpoint, checkpoint
@@ -37,12 +37,6 @@ def fitted(problem: Problem, folder: Path, progress: Progress) -> list[Posterior
     with ThreadPoolExecutor(THREADS) as pool:
         prepared = list(pool.map(_prepared, problems, kept, heard))
     return [_sampled(each, tell) for each, tell in zip(prepared, heard, strict=True)]
-
-
-def sampled_likelihood(problem: Problem, posterior: Posterior) -> Likelihood:
-    """The likelihood that draws were made under: the same mesh, the same covariances held."""
-    likelihood = problem.likelihood(np.array(posterior.provenance["mesh"]))
-    return replace(likelihood, frozen=held_from(posterior.tree["held"].dataset))
 
 
 def planned_arms(problem: Problem, progress: Progress) -> Likelihood:
@@ -84,7 +78,18 @@ def _sampled(prepared: _Prepared, progress: Progress) -> Posterior:
     assert drawn.likelihood.frozen is not None
     tree = drawn.tree.copy()
     tree["held"] = xr.DataTree(held_dataset(drawn.likelihood.frozen))
-    return Posterior(tree, record)
+    found = Posterior(tree, record)
+    tree["log_likelihood"] = xr.DataTree(_by_arm(drawn.likelihood, found))
+    return found
+
+
+def _by_arm(likelihood: Likelihood, found: Posterior) -> xr.Dataset:
+    """Log-likelihoods of the arms at every draw, as ArviZ has them: (chain, draw, arm)."""
+    drawn = found.tree["posterior"].dataset
+    value = by_draw(likelihood, found.draws())
+    shape = (drawn.sizes["chain"], drawn.sizes["draw"], value.shape[1])
+    coords = {**{k: drawn[k] for k in ("chain", "draw")}, "arm": likelihood.arm_names}
+    return xr.Dataset({"arms": (("chain", "draw", "arm"), value.reshape(shape))}, coords)
 
 
 def _under(model: str, progress: Progress) -> Progress:

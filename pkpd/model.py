@@ -147,6 +147,10 @@ class Model:
     warning: str | None = None
     parts: tuple[Model, ...] = ()
 
+    def __hash__(self) -> int:
+        """By name, since some fields have none: programs are kept by the model they are for."""
+        return hash(self.name)
+
     def parameter(self, name: str) -> Parameter:
         """The parameter of that name; `KeyError` if there is none."""
         return {parameter.name: parameter for parameter in self.parameters}[name]

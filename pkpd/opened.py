@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pkpd.arm_level.problem import Likelihood
 from pkpd.errors import DataError, Fault
-from pkpd.fit_folder import open_fit
-from pkpd.fitting import sampled_likelihood
+from pkpd.fit_folder import open_fit, sampled_likelihood
 from pkpd.individual_folder import individual_provenance, open_individual
 from pkpd.joint_folder import joint_hashes, open_joint
 from pkpd.posterior import Posterior, load_posterior

@@ -21,7 +21,8 @@ FORMAT = 2
 class Posterior:
     """Draws and provenance.
 
-    `tree` has groups posterior, sample_stats and held: the covariances they were made under.
+    `tree` has groups posterior, sample_stats and held: the covariances they were made under. Fits
+    of arms have log_likelihood, too: of each arm, as ArviZ has it.
     """
 
     tree: Any
@@ -29,7 +30,15 @@ class Posterior:
 
     def draws(self, count: int | None = None) -> dict[str, np.ndarray]:
         """Draws by variable, chains stacked, shape (draw, ...); `count` of them evenly spaced."""
-        found = self.tree["posterior"].dataset.stack(draw_of=("chain", "draw"))
+        return self._stacked("posterior", count)
+
+    def by_arm(self, count: int | None = None) -> np.ndarray | None:
+        """Log-likelihoods of the arms at those draws, shape (draw, arm); None if not stored."""
+        known = "log_likelihood" in self.tree
+        return self._stacked("log_likelihood", count)["arms"] if known else None
+
+    def _stacked(self, group: str, count: int | None) -> dict[str, np.ndarray]:
+        found = self.tree[group].dataset.stack(draw_of=("chain", "draw"))
         total = found.sizes["draw_of"]
         keep = np.arange(total)
         if count is not None and count < total:

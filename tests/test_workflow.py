@@ -16,8 +16,10 @@ import pandas as pd
 import pytest
 
 from pkpd import decision_workflow, workflow
+from pkpd.arm_level.by_draw import by_draw
 from pkpd.files import replacing
 from pkpd.fit_folder import note_asked, read_card, update_card
+from pkpd.opened import opened
 from pkpd.posterior import load_posterior
 from pkpd.prediction.asked import Asked
 from pkpd.provenance import provenance
@@ -119,6 +121,17 @@ def test_a_process_killed_midway_leaves_nothing_under_the_final_name(tmp_path):
     done = subprocess.run(words, env={**os.environ, "PYTHONPATH": str(FITS.parent)})
     assert done.returncode == -signal.SIGKILL
     assert [re.sub(r"-\d+-", "-N-", f.name) for f in tmp_path.iterdir()] == [".partial-N-table.csv"]
+
+
+@pytest.mark.slow
+def test_a_run_keeps_what_every_arm_said_of_every_draw(ran):
+    likelihood, posterior = opened(ran[0])
+    kept = posterior.tree["log_likelihood"].dataset["arms"]
+    assert kept.sizes == {"chain": 2, "draw": 15, "arm": len(likelihood.arm_names)}
+    assert list(kept["arm"].values) == list(likelihood.arm_names)
+    found = by_draw(likelihood, posterior.draws(7))
+    assert posterior.by_arm(7) == pytest.approx(found, rel=1e-9)
+    assert len(found) == 7 and np.ptp(found, axis=0).min() > 0
 
 
 @pytest.mark.slow

@@ -85,8 +85,7 @@ class Likelihood:
 
     def on_mesh(self, days: np.ndarray) -> Likelihood:
         """The same likelihood solved over another mesh."""
-        weeks = visit_weeks(self.settings, self.data)
-        assert np.isin(np.round(weeks * 7, 6), np.round(days, 6)).all()
+        _hold_visits(visit_weeks(self.settings, self.data), days)
         lanes = histories.lanes(self.settings, self.data, self.disease, self.pk, self.runs, days)
         place = histories.find_runs(self.data)[1]
         studies = collect.gather(
@@ -99,17 +98,28 @@ class Likelihood:
         return self.on_mesh(meshes.refined(self.lanes.mesh, parts))
 
 
+def _hold_visits(weeks: np.ndarray, days: np.ndarray) -> None:
+    assert np.isin(np.round(weeks * 7, 6), np.round(days, 6)).all()
+
+
 def visit_weeks(settings: Settings, data: ArmData) -> np.ndarray:
     """Weeks of fitted rows, sorted."""
     return np.unique(collect.fitted_rows(data, settings.endpoints).week)
 
 
 def likelihood(
-    settings: Settings, data: ArmData, disease: Model, pk: Mapping[str, Model], widest: float
+    settings: Settings,
+    data: ArmData,
+    disease: Model,
+    pk: Mapping[str, Model],
+    mesh: float | np.ndarray,
 ) -> Likelihood:
-    """The likelihood on a mesh with no step above `widest` days."""
+    """The likelihood on a mesh: its days, or the widest step that one may have."""
     runs, place = histories.find_runs(data)
-    days = histories.plan_days(runs, visit_weeks(settings, data), widest)
+    days = mesh
+    if not isinstance(days, np.ndarray):
+        days = histories.plan_days(runs, visit_weeks(settings, data), days)
+    _hold_visits(visit_weeks(settings, data), days)
     trials = tuple(dict.fromkeys(run.study for run in runs))
     coords = {
         "drug": tuple(settings.drugs),

@@ -60,8 +60,8 @@ def effect(values: Mapping[str, Array], name: str) -> Array:
 
 def _by_drug(parameter: Parameter, value: Array, lanes: Lanes) -> Array:
     if parameter.only:
-        chosen = np.isin(np.array(lanes.drugs)[lanes.drug], parameter.only)
-        return jnp.where(chosen, value, parameter.otherwise)
+        chosen = jnp.asarray(np.isin(lanes.drugs, parameter.only))
+        return jnp.where(chosen[lanes.drug], value, parameter.otherwise)
     return (
         value[lanes.drug] if parameter.per == "drug" else jnp.broadcast_to(value, lanes.drug.shape)
     )
@@ -153,7 +153,7 @@ def staying(
     rate = values["dropout"] / 365.25 * jnp.exp(effect(values, "dropout"))
     pull = power(ratio, values["dropout_power"])
     step = jnp.asarray(np.diff(lanes.mesh))[:, None, None]
-    here = jnp.asarray(np.eye(rate.size)[lanes.phase]) @ rate
+    here = jnp.eye(rate.size)[lanes.phase] @ rate
     area = step * here[:, :, None] * (pull[1:] + pull[:-1]) / 2
     return jnp.exp(-_running(area))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 
 import numpy as np
 
 from pkpd.arm_level.problem import Likelihood
 from pkpd.decision.asked import DecisionAsked
-from pkpd.decision.drawn import Kept, kept_beside, kept_by_draw
+from pkpd.decision.drawn import Asked, Kept, kept_beside, kept_by_draw
 from pkpd.decision.groups import Groups, groups
 from pkpd.decision.quantities import Regimens
 from pkpd.decision.scaling import Scaling
@@ -21,16 +22,24 @@ from pkpd.prediction.seen import flag, seen
 from pkpd.prediction.simulated import Draws, people_for, random_of
 from pkpd.settings import Question
 
+LEAVING = 0.5
+"""Share of the patients followed after leaving as well: of those who leave, only a mean is used."""
 BRIEF = 250
 """Draws behind an answer in brief, or a rival's, about: every so many of those there are."""
+_TURN = Lock()
+"""Draws are solved for one question at a time, while others make patients or sum up."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A model with draws of its posterior: the fit's own, or one compared with it."""
+    """A model with draws of its posterior: the fit's own, or one compared with it.
+
+    `by_arm` are the draws' log-likelihoods, where they were stored.
+    """
 
     likelihood: Likelihood
     draws: Draws
+    by_arm: np.ndarray | None = None
 
     @property
     def name(self) -> str:
@@ -70,17 +79,17 @@ def answered(question: Question, evidence: Evidence, asked: DecisionAsked) -> li
     """
     own = under(evidence.contenders[0].likelihood, asked)
     scored = [random_of(each.likelihood.disease) for each in evidence.contenders]
-    made = plan(own, question, scored=tuple(dict.fromkeys(sum(scored, ()))), leaving=True)
+    made = plan(own, question, scored=tuple(dict.fromkeys(sum(scored, ()))), leaving=LEAVING)
     who = groups_of(own, question, asked)
     first, *rivals = evidence.contenders
     wanted = dict.fromkeys(asked.others, who.everybody.member)
     draws, few = joined(first.draws, evidence.prior), first.every
-    kept = kept_beside(first.likelihood, made, draws, {asked.outcome: who.member}, wanted, few)
+    chosen = {asked.outcome: who.member}
+    with _TURN:
+        kept = kept_beside(first.likelihood, made, draws, chosen, wanted, few)
+        others = [_rival(each, made, chosen) for each in rivals]
     models = {first.name: even(kept[asked.outcome].share[: first.count])}
-    for each in rivals:
-        some = {name: value[:: each.every] for name, value in each.draws.items()}
-        found = kept_by_draw(each.likelihood, made, some, {asked.outcome: who.member})
-        models[each.name] = even(found[asked.outcome].share)
+    models |= {each.name: even(found.share) for each, found in zip(rivals, others, strict=True)}
     full = Sources(
         question=question,
         asked=asked,
@@ -93,6 +102,13 @@ def answered(question: Question, evidence: Evidence, asked: DecisionAsked) -> li
     )
     count = -(-first.count // few)
     return [full, *(_brief(full, each, kept[each], count) for each in wanted)]
+
+
+def _rival(model: Contender, made: Plan, chosen: Asked) -> Kept:
+    """What some `BRIEF` draws of another model say of the outcome chosen."""
+    some = {name: value[:: model.every] for name, value in model.draws.items()}
+    (found,) = kept_by_draw(model.likelihood, made, some, chosen).values()
+    return found
 
 
 def _brief(full: Sources, outcome: Outcome, kept: Kept, count: int) -> Sources:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from pkpd.arm_level.problem import Likelihood
-from pkpd.decision.forked import followed, fork
+from pkpd.decision.forked import Frame, Moving, followed, fork
 from pkpd.decision.shares import responding, shares
+from pkpd.model import Model
 from pkpd.prediction.estimands import POLICY, Outcome
 from pkpd.prediction.plan import Plan
 from pkpd.prediction.simulated import Draws
@@ -86,7 +90,7 @@ def _some(draws: Draws, chosen: np.ndarray) -> Draws:
 
 
 def _in_turn(found: Callable, count: int) -> Iterator:
-    """Each draw's answer, in order; the first alone, since it compiles."""
+    """Each draw's answer, in order; the first alone, since it may compile."""
     yield found(0)
     with ThreadPoolExecutor(THREADS) as pool:
         yield from pool.map(found, range(1, count))
@@ -99,22 +103,38 @@ def program(
 
     Patients are solved once for all outcomes.
     """
-    leaving = any(outcome.estimand == POLICY for outcome in asked)
-    cut, trial = fork(plan, leaving=leaving), int(plan.lanes.trial[0])
-    staying = any(outcome.estimand != "hypothetical" for outcome in asked)
-    endpoints = dict.fromkeys(outcome.endpoint for outcome in asked)
+    cut = fork(plan, leaving=any(outcome.estimand == POLICY for outcome in asked))
+    groups = tuple(jnp.asarray(each) for each in asked.values())
+    fixed: dict[str, Any] = {
+        "disease": likelihood.disease,
+        "frame": cut.frame,
+        "weeks": tuple(plan.weeks.tolist()),
+        "outcomes": tuple(asked),
+    }
+    moving = cut.moving
+    return lambda values: _one(values, moving, groups, **fixed)
 
-    @jax.jit
-    def one(values: Mapping[str, Array], levels: tuple[Array, ...]) -> list[tuple[Array, Array]]:
-        seen = followed(likelihood.disease, values, cut.holding(levels), staying=staying)
-        both = {
-            each: responding(values, seen, plan.weeks, endpoint=each, trial=trial)
-            for each in endpoints
-        }
-        return [
-            shares(values["missed"], seen.stay, both[outcome.endpoint], groups, outcome.estimand)
-            for outcome, groups in asked.items()
-        ]
 
-    levels = cut.levels
-    return lambda values: one(values, levels)
+@partial(jax.jit, static_argnames=("disease", "frame", "weeks", "outcomes"))
+def _one(
+    values: Mapping[str, Array],
+    moving: Moving,
+    groups: tuple[Array, ...],
+    *,
+    disease: Model,
+    frame: Frame,
+    weeks: tuple[float, ...],
+    outcomes: tuple[Outcome, ...],
+) -> list[tuple[Array, Array]]:
+    """One program for all questions of a frame: drugs, doses and patients are handed in."""
+    cut, when = frame.fork.holding(moving), np.asarray(weeks)
+    staying = any(outcome.estimand != "hypothetical" for outcome in outcomes)
+    seen = followed(disease, values, cut, staying=staying)
+    both = {
+        each: responding(values, seen, when, endpoint=each, trial=cut.late.trial[0])
+        for each in dict.fromkeys(outcome.endpoint for outcome in outcomes)
+    }
+    return [
+        shares(values["missed"], seen.stay, both[outcome.endpoint], weigh, outcome.estimand)
+        for outcome, weigh in zip(outcomes, groups, strict=True)
+    ]

@@ -7,7 +7,8 @@ the probability of still being in the trial where the estimand asks for it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,10 @@ from pkpd.model import Model
 from pkpd.prediction.leaving import Leavers
 from pkpd.prediction.plan import Plan
 from pkpd.prediction.simulated import day_index
+
+Moving = tuple[dict[str, Any], ...]
+MOVING = ("log_concentration", "scores", "easi", "drug", "trial", "phase")
+"""What differs between lanes that one program serves; their meshes do not."""
 
 
 @dataclass(frozen=True)
@@ -37,21 +42,45 @@ class Fork:
     leavers: Leavers | None = None
 
     @property
-    def levels(self) -> tuple[Array, ...]:
-        """Log concentrations of all, to hand to a program rather than to bake into it."""
-        lanes = (self.early, self.late, *([self.leavers.lanes] if self.leavers else []))
-        return tuple(jnp.asarray(each.log_concentration) for each in lanes)
+    def moving(self) -> Moving:
+        """What to hand to a program rather than to bake into it."""
+        gone = self.leavers
+        more = [] if gone is None else [{**_moving(gone.lanes), "week": jnp.asarray(gone.week)}]
+        return (_moving(self.early), _moving(self.late), *more)
 
-    def holding(self, levels: tuple[Array, ...]) -> Fork:
-        """The same fork with log concentrations given from outside."""
-        early, late = (
-            replace(lanes, log_concentration=level)
-            for lanes, level in zip((self.early, self.late), levels[:2], strict=True)
-        )
+    def holding(self, moving: Moving) -> Fork:
+        """The same fork with its `moving` given from outside."""
+        early, late, *more = moving
         gone = self.leavers
         if gone is not None:
-            gone = replace(gone, lanes=replace(gone.lanes, log_concentration=levels[2]))
-        return Fork(early, late, self.at, gone)
+            (own,) = more
+            own = {**own}
+            gone = replace(gone, week=own.pop("week"), lanes=replace(gone.lanes, **own))
+        return Fork(replace(self.early, **early), replace(self.late, **late), self.at, gone)
+
+    @property
+    def frame(self) -> Frame:
+        """What a program for this fork rests on besides `moving`."""
+        gone = self.leavers
+        meshes = (self.early.mesh, self.late.mesh, *([gone.lanes.mesh] if gone else []), self.at)
+        start = gone.start if gone else None
+        bare = self.holding(jax.tree.map(lambda _: jnp.zeros(()), self.moving))
+        return Frame((*(each.tobytes() for each in meshes), start, self.late.drugs), bare)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Equal where one program serves: the same meshes, visits and drugs.
+
+    `fork` is one of those, without its `moving`.
+    """
+
+    key: tuple
+    fork: Fork = field(compare=False)
+
+
+def _moving(lanes: Lanes) -> dict[str, Any]:
+    return jax.tree.map(jnp.asarray, {name: getattr(lanes, name) for name in MOVING})
 
 
 def fork(plan: Plan, *, leaving: bool = False) -> Fork:
@@ -118,6 +147,7 @@ def _left(
     gone = fork.leavers
     if gone is None:
         return None
+    p, start, stay = jax.tree.map(lambda x: x[..., : gone.week.size], (dict(p), dict(start), stay))
     ratio = _seen(model, values, p, gone.lanes, fork.at, start)
     return ratio, _once(gone.weight(stay, fork.late.mesh, fork.at))
 

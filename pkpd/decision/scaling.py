@@ -12,8 +12,8 @@ quantity is called sensitive.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import jax
@@ -22,12 +22,12 @@ import numpy as np
 from arviz_stats.base.array import array_stats
 from jaxtyping import Array, Float
 
+from pkpd.arm_level.by_draw import by_draw
 from pkpd.arm_level.problem import Likelihood
 from pkpd.diagnosis.leave_out import smoothed
 from pkpd.prediction.simulated import Draws
 from pkpd.variation.space import Space, Variable, log_prior
 
-THREADS = 2
 COMPONENTS = ("prior", "likelihood")
 POWERS = (0.8, 1.25)
 """Powers that a decision is tried under: a fifth weaker, a quarter stronger."""
@@ -72,24 +72,14 @@ class Scaling:
     near: Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
-def terms(likelihood: Likelihood, draws: Draws) -> Terms:
-    """What power-scaling weighs draws by."""
+def terms(
+    likelihood: Likelihood, draws: Draws, by_arm: Float[np.ndarray, "draws arms"] | None = None
+) -> Terms:
+    """What power-scaling weighs draws by; `by_arm` their log-likelihoods, if known already."""
     chosen = top_level(likelihood.space)
-    names = likelihood.space.names
-
-    @jax.jit
-    def one(values: Mapping[str, Array]) -> tuple[Array, Array]:
-        return prior_of(chosen, values), likelihood.by_arm(values).sum()
-
-    def found(k: int) -> tuple[float, float]:
-        prior, seen = one({name: np.asarray(draws[name][k]) for name in names})
-        return float(prior), float(seen)
-
-    first = found(0)  # compiled before the threads meet it
-    with ThreadPoolExecutor(THREADS) as pool:
-        rest = list(pool.map(found, range(1, len(next(iter(draws.values()))))))
-    prior, seen = np.array([first, *rest]).T
-    return Terms(prior, seen)
+    prior = jax.jit(jax.vmap(partial(prior_of, chosen)))({v.name: draws[v.name] for v in chosen})
+    seen = by_draw(likelihood, draws) if by_arm is None else by_arm
+    return Terms(np.asarray(prior), seen.sum(axis=1))
 
 
 def top_level(space: Space) -> tuple[Variable, ...]:

@@ -12,7 +12,8 @@ of visits missed. Sums run over virtual patients:
     treatment-policy    (sum s Phi2 + M D) / sum s Phi(a)     (who left: seen all the same)
 
 M = sum (s - t) Phi(a) have left by then, and D is the mean of what that changes, Phi2' - Phi2, with
-Phi2' after leaving in the patient's week and weights w s Phi(a) (`prediction.leaving`).
+Phi2' after leaving in the patient's week and weights w s Phi(a) (`prediction.leaving`), over those
+who are followed after it: all, or the first of them.
 
 A is the probability of having responded at selection and at the last visit come to up to then. With
 c = Phi2 at each visit k (Phi(a) at selection), and B the same had nobody left,
@@ -53,7 +54,8 @@ class Followed:
 
     `ratio` is EASI over baseline, `stay` the probability of still being in the trial, both of
     shape (visits, regimens, patients); `easi` baselines (patients). `left`, where it was asked for,
-    is EASI over baseline of those who left in their week, and how likely that was by each visit.
+    is EASI over baseline of those who left in their week, and how likely that was by each visit;
+    it may be of the first patients alone.
     """
 
     ratio: Array
@@ -66,20 +68,21 @@ class Followed:
 class Responding:
     """P(responds at selection), (patients), P(there and at each later visit), by patient.
 
-    `after` is the latter for those who left in their week, with `weight` how likely that was.
+    `after` is the latter for those who left in their week, with `weight` how likely that was; they
+    may be the first patients alone.
     """
 
     first: Float[Array, " patients"]
     both: Float[Array, "later regimens patients"]
-    after: Float[Array, "later regimens patients"] | None = None
-    weight: Float[Array, "later regimens patients"] | None = None
+    after: Float[Array, "later regimens some"] | None = None
+    weight: Float[Array, "later regimens some"] | None = None
 
 
 def shares(
     missed: Array,
     stay: Float[Array, "visits regimens patients"],
     found: Responding,
-    groups: Float[np.ndarray, "groups patients"],
+    groups: Float[np.ndarray | Array, "groups patients"],
     estimand: str,
 ) -> tuple[Float[Array, "groups regimens visits"], Float[Array, " groups"]]:
     """Share of the selected who respond at each visit, and the share selected, by group.
@@ -116,9 +119,11 @@ def changed(
         )
     begun, first = stay[0, 0], found.first
     gone = jnp.einsum("gn,trn->grt", weigh, first * (begun - stay[1:]))
-    likely = found.weight * (begun * first)
-    total = jnp.einsum("gn,trn->grt", weigh, likely)
-    moved = jnp.einsum("gn,trn->grt", weigh, found.weight * begun * (found.after - found.both))
+    n = found.after.shape[-1]
+    likely = found.weight * (begun * first)[:n]
+    total = jnp.einsum("gn,trn->grt", weigh[:, :n], likely)
+    moved = found.weight * begun[:n] * (found.after - found.both[..., :n])
+    moved = jnp.einsum("gn,trn->grt", weigh[:, :n], moved)
     return gone * moved / jnp.where(total > 0, total, 1.0)
 
 
@@ -142,14 +147,14 @@ def responding(
     weeks: Float[np.ndarray, " visits"],
     *,
     endpoint: str,
-    trial: int,
+    trial: Array | int,
 ) -> Responding:
     """How likely each patient responds at selection and later; `trial` has the IGA threshold."""
     first, both = _responding(values, followed, weeks, endpoint, trial)
     if followed.left is None:
         return Responding(first, both)
     ratio, weight = followed.left
-    gone = replace(followed, ratio=ratio)
+    gone = replace(followed, ratio=ratio, easi=followed.easi[: ratio.shape[-1]])
     after = _responding(values, gone, weeks, endpoint, trial)[1]
     return Responding(first, both, after, weight[1:])
 
@@ -159,7 +164,7 @@ def _responding(
     followed: Followed,
     weeks: Float[np.ndarray, " visits"],
     endpoint: str,
-    trial: int,
+    trial: Array | int,
 ) -> tuple[Array, Array]:
     """P(responds at selection), and P(at selection and at each later visit), by patient."""
     noise = fluctuation.spread(values, weeks)[:, None, None]

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import arviz as az
+import arviz_stats
 import numpy as np
 
 from pkpd.settings import Demands
+
+_AZ: Any = arviz_stats  # not `arviz`, which brings its plots along
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def sampling_checks(tree: Any, demands: Demands, max_treedepth: int) -> list[Che
     """R-hat, bulk and tail ESS, divergences, E-BFMI and tree depth of a sampled tree."""
     posterior, stats = tree["posterior"].dataset, tree["sample_stats"].dataset
     more = "Raise sampler.tune and sampler.draws"
-    rhat, worst = _worst(posterior, lambda x: az.rhat(x), least=False)
+    rhat, worst = _worst(posterior, lambda x: _AZ.rhat(x), least=False)
     checks = [
         Check(
             f"R-hat (worst: {worst})",
@@ -85,7 +87,7 @@ def sampling_checks(tree: Any, demands: Demands, max_treedepth: int) -> list[Che
         )
     ]
     for kind, limit in (("bulk", demands.ess_bulk), ("tail", demands.ess_tail)):
-        value, worst = _worst(posterior, lambda x, kind=kind: az.ess(x, method=kind), least=True)
+        value, worst = _worst(posterior, lambda x, kind=kind: _AZ.ess(x, method=kind), least=True)
         checks.append(
             Check(
                 f"{kind} ESS (worst: {worst})",

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from arviz_stats.base.array import array_stats
 
+from pkpd.arm_level.by_draw import by_draw
 from pkpd.arm_level.problem import Likelihood
 
 
@@ -26,29 +25,14 @@ class SolverProof:
     shift: float
 
 
-def by_arm(
-    likelihood: Likelihood,
-    draws: Mapping[str, np.ndarray],
-    progress: Callable[[float], None] = lambda share: None,
-) -> np.ndarray:
-    """Log-likelihood of every arm at every draw, shape (draws, arms)."""
-    one = jax.jit(likelihood.by_arm)
-    count = len(next(iter(draws.values())))
-    rows = []
-    for k in range(count):
-        rows.append(np.asarray(one({name: jnp.asarray(v[k]) for name, v in draws.items()})))
-        progress((k + 1) / count)
-    return np.array(rows)
-
-
 def prove(
     likelihood: Likelihood,
     draws: Mapping[str, np.ndarray],
     progress: Callable[[float], None] = lambda share: None,
 ) -> SolverProof:
     """Compare the planned mesh with one eight times finer at these draws."""
-    planned = by_arm(likelihood, draws).sum(axis=1)
-    tight = by_arm(likelihood.tight(), draws, progress).sum(axis=1)
+    planned = by_draw(likelihood, draws).sum(axis=1)
+    tight = by_draw(likelihood.tight(), draws, progress).sum(axis=1)
     ratio = tight - planned
     shift = float(np.abs(ratio - ratio.mean()).max())
     if np.ptp(ratio) < 1e-9:

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-import arviz as az
+import arviz_stats
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +28,8 @@ from pkpd.individual.modes import effects_of
 from pkpd.individual.problem import population_space
 from pkpd.individual.start import Start, shrinkage_of, variance_of
 from pkpd.variation import standard
+
+_AZ: Any = arviz_stats  # not `arviz`, which brings its plots along
 
 
 def learned(start: Start, draws: Mapping[str, np.ndarray]) -> Start:
@@ -60,6 +63,6 @@ def _covariance(
     """The draws' covariance, pulled to the expected one: see the module."""
     root = np.linalg.cholesky(expected)
     u = np.linalg.solve(root, (z - z.mean(axis=(0, 1))).reshape(-1, len(root)).T)
-    worth = min(float(az.ess(z[..., k])) for k in range(z.shape[-1]))
+    worth = min(float(_AZ.ess(z[..., k])) for k in range(z.shape[-1]))
     mixed = (worth * np.cov(u) + len(root) * np.eye(len(root))) / (worth + len(root))
     return root @ mixed @ root.T

@@ -17,7 +17,7 @@ from pkpd.model import Model
 # Days after each dose at which the mesh is refined: the first hours pass the saturable range.
 _AFTER_DOSE = 0.001 * 1.4 ** np.arange(12)
 _STEP = 1 / 32
-_DOSES = 16
+_DOSES = 32
 
 
 def _mesh(

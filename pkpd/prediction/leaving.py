@@ -26,7 +26,7 @@ WEEK = 7.0
 
 @dataclass(frozen=True)
 class Leavers:
-    """The plan's patients, the doses of each ending with a week of their own.
+    """The plan's patients, or the first of them, the doses of each ending in a week of their own.
 
     `week` is of shape (patients), `start` the week from which they may leave; `lanes` are those of
     the plan but for concentrations.
@@ -41,13 +41,14 @@ class Leavers:
     ) -> Float[Array, "visits runs patients"]:
         """How likely each left in their week, at places `at` of `mesh`; 0 before it.
 
-        `stay` is the probability of still being in the trial, on drug, at the days of `mesh`.
+        `stay` is the probability of still being in the trial, on drug, at the days of `mesh`, of
+        these patients.
         """
         day, who = self.week * WEEK, np.arange(self.week.size)
-        step = np.searchsorted(mesh, day, side="right") - 1
-        begun = stay[np.searchsorted(mesh, self.start * WEEK - 1e-6)]
-        fell = (stay[step, :, who] - stay[step + 1, :, who]).T / (mesh[step + 1] - mesh[step])
-        return fell / begun * jnp.asarray(day < mesh[at, None])[:, None]
+        begun, days = stay[np.searchsorted(mesh, self.start * WEEK - 1e-6)], jnp.asarray(mesh)
+        step = jnp.searchsorted(days, day, side="right") - 1
+        fell = (stay[step, :, who] - stay[step + 1, :, who]).T / (days[step + 1] - days[step])
+        return fell / begun * (day < days[at, None])[:, None]
 
 
 def weeks_of_leaving(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,12 +47,12 @@ def plan(
     *,
     new_trial: bool = False,
     scored: tuple[str, ...] = (),
-    leaving: bool = False,
+    leaving: bool | float = False,
 ) -> Plan:
     """Continue at each interval, shortest first, or stop, from the selection week on.
 
     `new_trial` and `scored` are those of `lanes_for`; with `leaving`, those who leave are followed
-    too.
+    too: all, or a share of the patients.
     """
     asked = likelihood.settings.predictions
     week = asked.selection_week
@@ -65,7 +66,8 @@ def plan(
     lanes = lanes_for(*wanted, new_trial=new_trial, scored=scored)
     gone = None
     if leaving:
-        gone = leavers_for(*wanted, start=week, new_trial=new_trial, scored=scored)
+        more: dict[str, Any] = {"new_trial": new_trial, "scored": scored, "share": leaving}
+        gone = leavers_for(*wanted, start=week, **more)
     labels = (*(f"Q{interval:g}W" for interval in intervals), STOP)
     return Plan(question, labels, (*intervals, np.inf), regimens, weeks, trough, lanes, gone)
 

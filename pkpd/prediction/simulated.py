@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -72,11 +73,13 @@ def lanes_for(
     fit had, for draws from `with_new_trial`. Their number is that of the settings, rounded up to a
     power of two. Where amounts go by weight, each patient gets theirs. Parameters in `scored` vary
     between these patients too: those of a model that is to follow the same patients. `ends` is the
-    week after which each patient has no dose.
+    week after which each patient has no dose; of fewer than all, the first so many are followed.
     """
     trial, end = trial_of(likelihood, drug), float(np.max(weeks))
     days, runs = _days([regimen.weeks(end) for regimen in regimens], weeks, steps), len(regimens)
     people = people_for(likelihood, drug, runs, scored=scored)
+    if ends is not None:
+        people = people.some(np.arange(ends.size))
     doses = [dosed(r, end, people.covariates["wt"][k]) for k, r in enumerate(regimens)]
     if ends is not None:
         doses = [ended(given, ends) for given in doses]
@@ -110,10 +113,14 @@ def leavers_for(
     start: float,
     new_trial: bool = False,
     scored: tuple[str, ...] = (),
+    share: float = 1.0,
 ) -> Leavers:
-    """Who leaves after week `start`: the patients of `lanes_for`, given the same arguments."""
+    """Who leaves after week `start`: the patients of `lanes_for`, given the same arguments.
+
+    With a `share` below 1, the first of them alone, rounded up.
+    """
     wanted = likelihood.settings.predictions
-    count = 1 << (wanted.patients - 1).bit_length()
+    count = math.ceil(share * (1 << (wanted.patients - 1).bit_length()))
     week = weeks_of_leaving(count, start, float(np.max(weeks)), wanted.seed)
     lanes = lanes_for(
         likelihood, drug, regimens, weeks, new_trial=new_trial, scored=scored, ends=week

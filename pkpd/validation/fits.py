@@ -12,8 +12,8 @@ from pkpd.checkpoint import checkpoint
 from pkpd.diagnosis.checks import Check, coverage_check, sampling_checks, solver_check
 from pkpd.diagnosis.solver import prove
 from pkpd.files import replacing
-from pkpd.fit_folder import Problem
-from pkpd.fitting import fitted, sampled_likelihood
+from pkpd.fit_folder import Problem, sampled_likelihood
+from pkpd.fitting import fitted
 from pkpd.posterior import Posterior, load_posterior
 from pkpd.prediction.predictive import predictive
 from pkpd.provenance import provenance

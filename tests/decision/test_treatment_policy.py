@@ -97,6 +97,16 @@ def test_one_week_a_patient_stands_for_all_weeks(asked_of, made, draws, found):
     assert (stayed - theirs)[0].max() > 0.02  # which is far from what leaving changes
 
 
+def test_half_of_the_patients_stand_for_all_who_leave(asked_of, draws, found):
+    """D of the docstring is a mean of what leaving changes, taken over 256 weeks for 512."""
+    half = plan(asked_of, ASKED.questions[0], leaving=0.5)
+    assert half.leavers is not None and half.leavers.week.size == PATIENTS // 2
+    policy, hypothetical = both_estimands(asked_of, half, draws)
+    assert hypothetical == pytest.approx(found[1], abs=1e-12)
+    assert np.abs(policy - found[0]).max() < 0.003
+    assert (hypothetical - policy).max() > 0.02
+
+
 def test_who_stopped_loses_nothing_by_leaving(found):
     policy, hypothetical = found
     assert policy[:, -1] == pytest.approx(hypothetical[:, -1], abs=1e-12)

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pkpd.diagnosis.solver import by_arm, prove
+from pkpd.arm_level.by_draw import by_draw
+from pkpd.diagnosis.solver import prove
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Solved:
     power: float = 1.0
     refined: bool = False
 
-    def by_arm(self, values):
+    def by_draw(self, values):
         off = 0.0 if self.refined else self.error * jnp.abs(values["x"]) ** self.power
         return jnp.stack([-0.5 * values["x"] ** 2, -jnp.abs(values["x"]) - off])
 
@@ -33,7 +34,7 @@ def draws():
 
 
 def test_every_draw_and_arm_has_its_log_likelihood(draws):
-    found = by_arm(Solved(0.0), draws)
+    found = by_draw(Solved(0.0), draws)
     assert found.shape == (400, 2)
     np.testing.assert_allclose(found[:, 0], -0.5 * draws["x"] ** 2)
 

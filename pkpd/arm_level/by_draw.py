@@ -1,0 +1,34 @@
+"""Log-likelihoods of every arm at every draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from pkpd.arm_level.problem import Likelihood
+
+THREADS = 2
+
+
+def by_draw(
+    likelihood: Likelihood,
+    draws: Mapping[str, np.ndarray],
+    progress: Callable[[float], None] = lambda share: None,
+) -> Float[np.ndarray, "draws arms"]:
+    """Log-likelihood of every arm, in the order of `arm_names`, at draws stacked by variable."""
+    one, names = jax.jit(likelihood.by_arm), likelihood.space.names
+    count = len(next(iter(draws.values())))
+
+    def found(k: int) -> np.ndarray:
+        return np.asarray(one({name: np.asarray(draws[name][k]) for name in names}))
+
+    rows = [found(0)]  # compiled before the threads meet it
+    with ThreadPoolExecutor(THREADS) as pool:
+        for row in pool.map(found, range(1, count)):
+            rows.append(row)
+            progress(len(rows) / count)
+    return np.array(rows)
