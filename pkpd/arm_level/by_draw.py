@@ -20,11 +20,11 @@ def by_draw(
     progress: Callable[[float], None] = lambda share: None,
 ) -> Float[np.ndarray, "draws arms"]:
     """Log-likelihood of every arm, in the order of `arm_names`, at draws stacked by variable."""
-    one, names = jax.jit(likelihood.by_arm), likelihood.space.names
+    one = jax.jit(likelihood.by_arm)
     count = len(next(iter(draws.values())))
 
     def found(k: int) -> np.ndarray:
-        return np.asarray(one({name: np.asarray(draws[name][k]) for name in names}))
+        return np.asarray(one({name: np.asarray(value[k]) for name, value in draws.items()}))
 
     rows = [found(0)]  # compiled before the threads meet it
     with ThreadPoolExecutor(THREADS) as pool:

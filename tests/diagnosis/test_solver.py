@@ -20,7 +20,7 @@ class Solved:
     power: float = 1.0
     refined: bool = False
 
-    def by_draw(self, values):
+    def by_arm(self, values):
         off = 0.0 if self.refined else self.error * jnp.abs(values["x"]) ** self.power
         return jnp.stack([-0.5 * values["x"] ** 2, -jnp.abs(values["x"]) - off])
 
