@@ -13,7 +13,7 @@ from pkpd.arm_level import arms
 from pkpd.arm_level.problem import likelihood as build
 from pkpd.decision import answering
 from pkpd.decision.asked import decision_asked
-from pkpd.decision.drawn import Kept, kept_beside, kept_by_draw
+from pkpd.decision.drawn import Kept, _one, kept_beside, kept_by_draw
 from pkpd.decision.forked import followed, fork
 from pkpd.prediction.estimands import ESTIMANDS, Outcome
 from pkpd.prediction.kept import kept
@@ -95,6 +95,23 @@ def test_shares_are_those_that_predict_counts_patient_by_patient(both_ways, esti
     assert (chosen > 10).sum() >= 3
     for draw in np.flatnonzero(chosen > 10):
         assert (np.abs(ours.share[draw, 0] - theirs[draw]) <= 4 * error[draw] + 1e-9).all()
+
+
+@pytest.mark.parametrize("estimand", ["hypothetical", "treatment-policy"])
+def test_one_program_serves_all_questions_and_keeps_nothing_of_the_first(
+    likelihood, made, draws, estimand
+):
+    """Another dose of the same visits finds the program made, and its own numbers in it."""
+    other = plan(likelihood, ASKED.questions[0].model_copy(update={"dose": 25}), leaving=True)
+    asked = {(outcome := Outcome("EASI75", estimand)): np.ones((1, 32))}
+    _one.clear_cache()
+    before = kept_by_draw(likelihood, made, draws, asked)[outcome].share
+    after = kept_by_draw(likelihood, other, draws, asked)[outcome].share
+    assert _one._cache_size() == 1
+    assert np.abs(after - before).max() > 0.01
+    _one.clear_cache()
+    alone = kept_by_draw(likelihood, other, draws, asked)[outcome].share
+    assert after == pytest.approx(alone, rel=1e-12)
 
 
 def test_outcomes_in_brief_take_some_of_the_draws_and_all_stay_in_order(
