@@ -10,6 +10,8 @@ from typing import Any
 
 PACKAGES = ("jax", "numpy", "scipy", "pandas", "pymc", "nutpie", "arviz", "diffrax", "matplotlib")
 
+KEPT = "JAX_COMPILATION_CACHE_DIR"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -56,6 +58,7 @@ def examine() -> Findings:
             *(_package(name) for name in PACKAGES),
             *_arithmetic(),
             Finding("cores", str(os.cpu_count()), True),
+            Finding("compiled programs", os.environ.get(KEPT) or "not kept between runs", True),
         )
     )
 

@@ -18,6 +18,7 @@ from pkpd.cli import (
     simulate_verb,
     validate_verb,
 )
+from pkpd.cli.compiled import keep_compiled
 from pkpd.cli.memory import keep_freed
 from pkpd.errors import FitError, PkpdError
 
@@ -57,6 +58,7 @@ for verb in VERBS:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the words of the command line, or `arguments`; always ends in `SystemExit`."""
     keep_freed()
+    keep_compiled()
     try:
         app(args=None if arguments is None else list(arguments), prog_name="pkpd")
     except PkpdError as error:
