@@ -10,7 +10,8 @@ from typing import Any
 
 PACKAGES = ("jax", "numpy", "scipy", "pandas", "pymc", "nutpie", "arviz", "diffrax", "matplotlib")
 
-KEPT = "JAX_COMPILATION_CACHE_DIR"
+COMPILED = "JAX_COMPILATION_CACHE_DIR"
+"""Where JAX is told to keep compiled programs."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def examine() -> Findings:
             *(_package(name) for name in PACKAGES),
             *_arithmetic(),
             Finding("cores", str(os.cpu_count()), True),
-            Finding("compiled programs", os.environ.get(KEPT) or "not kept between runs", True),
+            Finding("compiled programs", os.environ.get(COMPILED) or "not kept between runs", True),
         )
     )
 

@@ -11,14 +11,15 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-FOLDER = "JAX_COMPILATION_CACHE_DIR"
+from pkpd.doctor import COMPILED as FOLDER
+
 ASKED = {
     "JAX_COMPILATION_CACHE_MAX_SIZE": str(1 << 30),  # with a limit, JAX locks what it writes
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
 }
 REFUSED = "gds"
-"""Linux's word for processors with slow gathers: there JAX rejects its own files, loudly
-(github.com/jax-ml/jax, issue 38445)."""
+"""Linux's word for processors with slow gathers. On one, JAX was reported to reject its own files,
+loudly (github.com/jax-ml/jax, issue 38445); that this word marks all of them is our reading."""
 
 
 def keep_compiled() -> Path | None:
