@@ -63,6 +63,10 @@ MEANINGS = {
     "demands.bfmi": "energy fraction of missing information at least",
     "demands.tree_depth_share": "share of draws that end at max_treedepth at most",
     "demands.pareto_k": "Pareto k of draws against a tight solve, below",
+    "demands.points_error": (
+        "error that the number of points may leave in a posterior mean, in its SDs; of "
+        'individual-level fits with `sampler.effects = "integrated"`'
+    ),
     "demands.coverage_low": "share of observed rows within 90 % predictive intervals at least",
     "demands.coverage_high": "the same, at most",
     "predictions.selection_week": "week at which responders are taken",

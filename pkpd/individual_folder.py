@@ -64,15 +64,16 @@ class IndividualFit:
 
 
 def centring_told(
-    likelihood: IndividualLikelihood, shrinkage: Mapping[str, float], *, by_subject: bool
+    likelihood: IndividualLikelihood, shrinkage: Mapping[str, float], way: str = ""
 ) -> dict[str, dict[str, Any]]:
     """How each parameter's effects were sampled, and why, as a card has it.
 
-    `by_subject`: each subject's as far as its own data know them, `share` their mean (`whitening`).
+    By a `way` that looks at each subject ("by subject": centred as far as its own data know its
+    effects, `whitening`; "integrated": summed over its points), `share` is the subjects' mean.
     """
-    if by_subject:
+    if way:
         return {
-            name: {"choice": "by subject", "share": 1 - kept, "shrinkage": kept}
+            name: {"choice": way, "share": 1 - kept, "shrinkage": kept}
             for name, kept in shrinkage.items()
         }
     shares = centring(likelihood, shrinkage)

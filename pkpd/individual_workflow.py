@@ -12,7 +12,14 @@ import pandas as pd
 import xarray as xr
 
 from pkpd.checkpoint import checkpoint
-from pkpd.diagnosis.checks import Check, Diagnosis, coverage_check, sampling_checks, solver_check
+from pkpd.diagnosis.checks import (
+    Check,
+    Diagnosis,
+    coverage_check,
+    points_check,
+    sampling_checks,
+    solver_check,
+)
 from pkpd.diagnosis.individual import individuals, prove_mesh
 from pkpd.diagnosis.summary import summary
 from pkpd.errors import DataError, Fault
@@ -30,6 +37,7 @@ from pkpd.individual_folder import (
     open_individual,
 )
 from pkpd.individual_sampling import Drawn, draw
+from pkpd.points_sampling import draw as draw_by_points
 from pkpd.posterior import Posterior, load_posterior
 from pkpd.prediction.courses_store import NAME
 from pkpd.prediction.individual_seen import error_table, fresh, goodness_table, visual_table
@@ -58,13 +66,18 @@ def fit(folder: Path, *, progress: Progress) -> Posterior:
     likelihood = opened.likelihood
     progress("planning the mesh", 1.0)
     kept = checkpoint(folder, record)
-    found = draw(likelihood, kept, progress)
+    integrated = likelihood.settings.sampler.effects == "integrated"
+    found = (draw_by_points if integrated else draw)(likelihood, kept, progress)
     record |= {
         "seconds": found.seconds,
         "resumed": found.resumed,
         "laplace_log_marginal": found.start.marginal,
-        "centring": centring_told(likelihood, found.start.shrinkage, by_subject=True),
+        "centring": centring_told(
+            likelihood, found.start.shrinkage, "integrated" if integrated else "by subject"
+        ),
     }
+    if integrated:
+        record["points"] = dict(found.tree["points"].attrs)
     posterior = Posterior(_with_mesh(found), record)
     for name in ("card.json", "report.html", *TABLES):
         (folder / name).unlink(missing_ok=True)
@@ -113,6 +126,8 @@ def diagnose(folder: Path, *, progress: Progress) -> Diagnosis:
     level = settings.predictions.level
     checks = sampling_checks(posterior.tree, settings.demands, settings.sampler.max_treedepth)
     checks += _solver_checks(likelihood, posterior, progress)
+    if "points" in posterior.provenance:
+        checks.append(points_check(posterior.provenance["points"], settings.demands))
     gof = goodness_table(
         likelihood, posterior.draws(SEEN), lambda share: progress("predictive check", share)
     )
@@ -138,7 +153,7 @@ def _solver_checks(
     likelihood: IndividualLikelihood, posterior: Posterior, progress: Progress
 ) -> list[Check]:
     """The proof of the mesh; none for a closed form, which has no error."""
-    if likelihood.solver.cut is None:
+    if likelihood.solver.cut is None and posterior.walked() is None:
         return []
     tight = replace(likelihood, solver=finer(likelihood.solver, 4))
     proof = prove_mesh(
@@ -146,6 +161,7 @@ def _solver_checks(
         tight,
         posterior.draws(PROOF),
         lambda share: progress("proving the mesh", share),
+        posterior.walked(PROOF),
     )
     return [solver_check(proof.pareto_k, likelihood.settings.demands, proof.shift)]
 
@@ -167,6 +183,7 @@ def _write_card(
             "resumed": record.get("resumed", {}),  # draws of before have none
             "centring": record["centring"],
             "laplace_log_marginal": record["laplace_log_marginal"],
+            "points": record.get("points"),
             "solver": "closed form" if solver.cut is None else solver.method,
             "mesh": {"steps": 0 if solver.cut is None else int(solver.cut.step.size)},
             "data": counts(opened),

@@ -67,7 +67,7 @@ def fit(folder: Path, *, progress: Progress) -> Posterior:
         "seconds": seconds | drawn.seconds,
         "resumed": drawn.resumed,
         "reference": [float(value) for value in drawn.start.arms.reference],
-        "centring": centring_told(likelihood.individual, drawn.start.shrinkage, by_subject=False),
+        "centring": centring_told(likelihood.individual, drawn.start.shrinkage),
     }
     posterior = _kept(drawn.tree, drawn.start, record)
     for name in ("card.json", "report.html", *OWN, *COLUMNS, *AFTER):

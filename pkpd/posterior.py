@@ -22,7 +22,8 @@ class Posterior:
     """Draws and provenance.
 
     `tree` has groups posterior, sample_stats and held: the covariances they were made under. Fits
-    of arms have log_likelihood, too: of each arm, as ArviZ has it.
+    of arms have log_likelihood, too: of each arm, as ArviZ has it. Those whose effects were
+    integrated have walked: the log-likelihood that each draw was made by.
     """
 
     tree: Any
@@ -36,6 +37,10 @@ class Posterior:
         """Log-likelihoods of the arms at those draws, shape (draw, arm); None if not stored."""
         known = "log_likelihood" in self.tree
         return self._stacked("log_likelihood", count)["arms"] if known else None
+
+    def walked(self, count: int | None = None) -> np.ndarray | None:
+        """The log-likelihood that those draws were made by, shape (draw,); None if not stored."""
+        return self._stacked("walked", count)["log_likelihood"] if "walked" in self.tree else None
 
     def _stacked(self, group: str, count: int | None) -> dict[str, np.ndarray]:
         found = self.tree[group].dataset.stack(draw_of=("chain", "draw"))

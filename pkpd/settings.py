@@ -74,6 +74,7 @@ class Demands(Frozen):
     bfmi: float = 0.3
     tree_depth_share: float = 0.05
     pareto_k: float = 0.7
+    points_error: float = 0.1
     coverage_low: Share = 0.85
     coverage_high: Share = 0.96
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pkpd.settings import Demands, Frozen, Sampler, Share, Whole, read_as
 
@@ -161,6 +161,19 @@ class Engine(Frozen):
     precision: Literal["double", "single"] = "double"
 
 
+class IndividualSampler(Sampler):
+    """How draws are made, and what becomes of the subjects' effects.
+
+    `walked` effects are coordinates of NUTS; `integrated` ones are summed over `points` of each
+    subject and drawn afterwards, so that NUTS walks the population's numbers alone.
+    """
+
+    pilot: int = Field(default=0, ge=0)
+    adaptation: Literal["diag", "low_rank"] = "diag"
+    effects: Literal["walked", "integrated"] = "walked"
+    points: Annotated[int, Field(ge=128)] = 1024
+
+
 class IndividualSettings(Frozen):
     """An individual-level fit, as `fit.toml` states it, after defaults."""
 
@@ -174,9 +187,15 @@ class IndividualSettings(Frozen):
     blocks: tuple[Block, ...] = ()
     published: tuple[Published, ...] = ()
     engine: Engine = Engine()
-    sampler: Sampler = Sampler(pilot=0, adaptation="diag")
+    sampler: IndividualSampler = IndividualSampler()
     demands: Demands = Demands()
     predictions: Predictions = Predictions()
+
+    @field_validator("sampler", mode="before")
+    @classmethod
+    def _of_this_kind(cls, given: Any) -> Any:
+        plain = isinstance(given, Sampler) and not isinstance(given, IndividualSampler)
+        return IndividualSampler(**given.model_dump()) if plain else given
 
 
 def is_individual(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -144,6 +144,17 @@ def solver_check(pareto_k: float, demands: Demands, shift: float) -> Check:
         f"< {demands.pareto_k}",
         pareto_k < demands.pareto_k,
         "Lower sampler.tolerance: the mesh is too wide for this posterior.",
+    )
+
+
+def points_check(told: Mapping[str, Any], demands: Demands) -> Check:
+    """Whether effects were integrated over enough points of each subject."""
+    return Check(
+        f"points of each subject, error of a mean in its SDs (worst: {told['worst']})",
+        told["error"],
+        f"<= {demands.points_error}",
+        told["error"] <= demands.points_error,
+        "Raise sampler.points: four times as many halve the error or better.",
     )
 
 

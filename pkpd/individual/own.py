@@ -70,11 +70,12 @@ def _own(made: Makeup, effects: Values, known: Subjects, values: Values) -> Floa
         value = FROM[scale](TO[scale](value) + random)
     for effect in made.covariates:
         x = jnp.asarray(known.covariates[effect.name.upper()])
-        value = value * factor(effect, x, _coefficient(made, effect, values))
+        value = value * factor(effect, x, coefficient(made, effect, values))
     return jnp.atleast_2d(value)
 
 
-def _coefficient(made: Makeup, effect: CovariateEffect, values: Values) -> Array | float:
+def coefficient(made: Makeup, effect: CovariateEffect, values: Values) -> Array | float:
+    """The coefficient of a covariate: held, or free."""
     if effect.coefficient is not None:
         return effect.coefficient
     return values[f"{made.name}_{effect.name.lower()}"]

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -44,6 +46,7 @@ def recipe() -> ModuleType:
     found = importlib.util.spec_from_file_location("make_trial", RECIPE)
     assert found is not None and found.loader is not None
     module = importlib.util.module_from_spec(found)
+    sys.modules[found.name] = module  # where a dataclass looks for its own module
     found.loader.exec_module(module)
     return module
 
@@ -52,12 +55,11 @@ def new_patients(share: float, *, seed: int = SEED) -> pd.DataFrame:
     """Records of new patients, of every arm its share, as data.csv has them."""
     made = recipe()
     sizes = {arm: max(1, round(share * count)) for arm, count in PATIENTS.items()}
-    made.ARMS = {arm: (sizes[arm], *rest) for arm, (_, *rest) in made.ARMS.items()}
-    made.SEED = seed
+    whole = made.TRIALS["trial_simulated"]
+    arms = {arm: (sizes[arm], *rest) for arm, (_, *rest) in whole.arms.items()}
     with tempfile.TemporaryDirectory() as folder:
-        made.HERE = Path(folder)
-        made.main()
-        return pd.read_csv(made.HERE / "data.csv", na_values=["."])
+        made.write(replace(whole, seed=seed, arms=arms), Path(folder))
+        return pd.read_csv(Path(folder) / "data.csv", na_values=["."])
 
 
 def split(records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,14 +1,17 @@
-"""Simulate a rocatinlimab-like trial: 270 patients, concentrations, EASI, vIGA, dropout.
+"""Simulate rocatinlimab-like trials: concentrations, EASI, vIGA, dropout.
 
-    python fits/data/trial_simulated/make.py
+    python fits/data/trial_simulated/make.py                 270 patients, as they stand here
+    python fits/data/trial_simulated/make.py ascend_simulated     2,600 patients to week 104
 
-writes data.csv and truth.csv beside this file; numbers and seed stand below. Nothing here is of a
+writes data.csv and truth.csv of that folder; numbers and seeds stand below. Nothing here is of a
 real patient. Development of rocatinlimab stopped in March 2026 on safety grounds.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +19,45 @@ import pandas as pd
 
 import pkpd
 
-HERE, SEED, LLOQ = Path(__file__).parent, 20265, 0.1
+HERE, LLOQ = Path(__file__).parent, 0.1
 MODEL = "rocatinlimab_okada_2025+tcell_rebalancing+pd_dropout"
-ARMS = {  # name: patients, mg, days between, doses, an extra dose on day 14
-    "placebo": (54, 0, 28, 0, False),
-    "150 mg Q4W": (72, 150, 28, 9, False),
-    "300 mg Q4W + week 2": (72, 300, 28, 9, True),
-    "600 mg Q2W": (72, 600, 14, 18, False),
+Arm = tuple[int, int, int, int, bool]
+"""Patients, mg, days between doses, doses, whether there is an extra dose on day 14."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Who gets what, and when patients are seen (days)."""
+
+    seed: int
+    arms: dict[str, Arm]
+    scored: np.ndarray
+    sampled: np.ndarray
+
+
+TRIALS = {
+    "trial_simulated": Trial(
+        20265,
+        {
+            "placebo": (54, 0, 28, 0, False),
+            "150 mg Q4W": (72, 150, 28, 9, False),
+            "300 mg Q4W + week 2": (72, 300, 28, 9, True),
+            "600 mg Q2W": (72, 600, 14, 18, False),
+        },
+        np.array([2, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56]) * 7.0,
+        np.array([1, 2, 4, 8, 16, 24, 32, 36, 44, 56]) * 7.0,
+    ),
+    "ascend_simulated": Trial(
+        20271,
+        {
+            "placebo": (520, 0, 28, 0, False),
+            "300 mg Q4W": (1040, 300, 28, 26, False),
+            "300 mg Q8W": (1040, 300, 56, 13, False),
+        },
+        np.array([2, *range(4, 105, 4)]) * 7.0,
+        np.array([1, 2, 4, 8, 16, 24, 52, 80, 104]) * 7.0,
+    ),
 }
-SCORED = np.array([2, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56]) * 7.0
-SAMPLED = np.array([1, 2, 4, 8, 16, 24, 32, 36, 44, 56]) * 7.0
 TRUE = {
     "cl": 0.23, "v1": 3.3, "ka": 0.312, "ec50": 2.5, "imax": 0.8, "kdep": 0.06, "gr": 0.5,
     "ke": 0.1, "kmem": 0.023, "phi": 0.6, "kr": 0.0316, "gamma": 1.2, "ks": 0.06,
@@ -39,9 +71,9 @@ ERROR = {
 }  # fmt: skip
 
 
-def patients(rng: np.random.Generator) -> pd.DataFrame:
+def patients(trial: Trial, rng: np.random.Generator) -> pd.DataFrame:
     """Arms, covariates at baseline and each patient's own parameters."""
-    arm = np.repeat(list(ARMS), [n for n, *_ in ARMS.values()])
+    arm = np.repeat(list(trial.arms), [n for n, *_ in trial.arms.values()])
     size = arm.size
     easi = np.clip(np.exp(rng.normal(np.log(27), 0.35, size)), 16, 70).round(1)
     found = {
@@ -53,9 +85,9 @@ def patients(rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame({**found, **own})
 
 
-def doses(person: pd.Series) -> list[dict]:
+def doses(trial: Trial, person: pd.Series) -> list[dict]:
     """The dose records of a patient, or one that says day 0 where there is none."""
-    _, amount, every, count, extra = ARMS[person["ARM"]]
+    _, amount, every, count, extra = trial.arms[person["ARM"]]
     first = {"TIME": 0.0, "EVID": 1 if count else 2, "AMT": amount, "ADDL": max(count - 1, 0)}
     found = [{**first, "II": every if count > 1 else 0, "CMT": "depot"}]
     if extra:
@@ -63,11 +95,13 @@ def doses(person: pd.Series) -> list[dict]:
     return found
 
 
-def seen(person: pd.Series, course: pd.DataFrame, rng: np.random.Generator) -> list[dict]:
+def seen(
+    trial: Trial, person: pd.Series, course: pd.DataFrame, rng: np.random.Generator
+) -> list[dict]:
     """What is observed of a patient until they leave: `course` has the model at every day asked."""
     day, hazard = course["TIME"].to_numpy(), course["cumulative"].to_numpy()
     leaves = np.interp(rng.exponential(), hazard, day, right=np.inf)
-    treated = ARMS[person["ARM"]][1] > 0
+    treated = trial.arms[person["ARM"]][1] > 0
     easi = course["easi_ratio"].to_numpy() * person["EASI0"]
     score = np.clip(easi + rng.normal(size=day.size) * np.hypot(1.5, 0.15 * easi), 0, 72).round(1)
     level = course["concentration"].to_numpy() * (1 + 0.16 * rng.normal(size=day.size))
@@ -76,39 +110,38 @@ def seen(person: pd.Series, course: pd.DataFrame, rng: np.random.Generator) -> l
     grade = (rng.random((day.size, 1)) > below).sum(axis=1)
     rows = []
     for k in np.flatnonzero(day < leaves):
-        if day[k] in SAMPLED and treated:
+        if day[k] in trial.sampled and treated:
             low = level[k] < LLOQ
             value = LLOQ if low else float(f"{level[k]:.4g}")
             rows.append({"TIME": day[k], "DVID": "pk", "DV": value, "CENS": int(low)})
-        if day[k] in SCORED:
+        if day[k] in trial.scored:
             rows.append({"TIME": day[k], "DVID": "easi", "DV": score[k]})
             rows.append({"TIME": day[k], "DVID": "viga", "DV": int(grade[k])})
     end = {"TIME": round(min(leaves, day[-1]), 1), "DVID": "dropout", "DV": int(leaves < day[-1])}
     return [*rows, end]
 
 
-def main() -> None:
+def write(trial: Trial, folder: Path) -> None:
     """Write data.csv and truth.csv, and say the checksum that the card holds."""
-    rng = np.random.default_rng(SEED)
-    people = patients(rng)
-    days = np.unique(np.concatenate([SCORED, SAMPLED]))
+    rng = np.random.default_rng(trial.seed)
+    people = patients(trial, rng)
+    days = np.unique(np.concatenate([trial.scored, trial.sampled]))
     asked = [{"TIME": day, "EVID": 0, "AMT": 0, "ADDL": 0, "II": 0, "CMT": "", "order": 1}
              for day in days]  # fmt: skip
     records = []
     for _, person in people.iterrows():
-        own = sorted([{**dose, "order": 2} for dose in doses(person)] + asked,
+        own = sorted([{**dose, "order": 2} for dose in doses(trial, person)] + asked,
                      key=lambda row: (row["TIME"], row["order"]))  # fmt: skip
         records += [{"ID": person["ID"], "WT": person["WT"], "ALB": person["ALB"], **row}
                     for row in own]  # fmt: skip
     events = pd.DataFrame(records).drop(columns="order")
     course = pkpd.simulate(MODEL, events, parameters=people[["ID", *TRUE]])
-    course = course[course["TIME"] > 0]
+    courses = dict(list(course[course["TIME"] > 0].groupby("ID")))
     table = []
     for _, person in people.iterrows():
-        found = [{**row, "order": 0} for row in seen(person, course[course["ID"] == person["ID"]],
-                                                     rng)]  # fmt: skip
+        found = [{**row, "order": 0} for row in seen(trial, person, courses[person["ID"]], rng)]
         last = found[-1]["TIME"]
-        given = [{**dose, "order": 1, "DVID": ""} for dose in doses(person)]
+        given = [{**dose, "order": 1, "DVID": ""} for dose in doses(trial, person)]
         given = [dose for dose in given if dose["TIME"] <= last]
         facts = {name: person[name] for name in ("ID", "ARM", "WT", "ALB", "EASI0")}
         both = sorted(found + given, key=lambda row: (row["TIME"], row["order"]))
@@ -118,11 +151,12 @@ def main() -> None:
     frame = pd.DataFrame(table)[columns]
     for name in ("AMT", "ADDL", "II", "CENS"):
         frame[name] = frame[name].fillna(0).astype(int)
-    frame.to_csv(HERE / "data.csv", index=False, na_rep=".", lineterminator="\n")
+    frame.to_csv(folder / "data.csv", index=False, na_rep=".", lineterminator="\n")
     truth = {**TRUE, **{f"{n}_between": v for n, v in BETWEEN.items()}, **ERROR}
-    pd.Series(truth, name="value").rename_axis("parameter").to_csv(HERE / "truth.csv")
-    print(hashlib.sha256((HERE / "data.csv").read_bytes()).hexdigest())
+    pd.Series(truth, name="value").rename_axis("parameter").to_csv(folder / "truth.csv")
+    print(hashlib.sha256((folder / "data.csv").read_bytes()).hexdigest())
 
 
 if __name__ == "__main__":
-    main()
+    name = sys.argv[1] if len(sys.argv) > 1 else "trial_simulated"
+    write(TRIALS[name], HERE.parent / name)

@@ -1,0 +1,67 @@
+"""The mean mixed curvatures of subjects' log-likelihoods along what stands in them, summed.
+
+Along the numbers of the outcomes from exact slopes, along those of the equations by differences of
+heights, at a few points of each subject picked by their weights.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from jaxtyping import Float
+
+from pkpd.points.heights import Heights
+
+PICKED = 8
+"""Points of each subject that stand for its own law."""
+
+
+def bent(
+    heights: Heights,
+    centre: Float[np.ndarray, " P"],
+    points: Float[np.ndarray, "K E N"],
+    steps: Float[np.ndarray, " P"],
+) -> Float[np.ndarray, "d d"]:
+    """Second derivatives at `points`, a mean over these, by central differences of `steps`."""
+    split, size = heights.split, len(centre)
+    inside, count = split.equations, len(split.equations)
+    found = np.zeros((len(split.others), len(split.others)))
+    unit = np.eye(size) * steps
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.where(np.isfinite(values), values, 0.0).mean(axis=0).sum(axis=-1)
+
+    def height(away: np.ndarray) -> np.ndarray:
+        return heights.at(centre + away, points)
+
+    here = height(np.zeros(size))
+    for j, place in enumerate(inside):
+        along, against = (
+            heights.sloped(centre + sign * unit[place], points)[0] for sign in (1, -1)
+        )
+        found[j, count:] = found[count:, j] = mean(along - against) / (2 * steps[place])
+    alone = [sum(height(sign * unit[place]) for sign in (1, -1)) - 2 * here for place in inside]
+    for (j, one), (k, two) in combinations(enumerate(inside), 2):
+        both = sum(height(sign * (unit[one] + unit[two])) for sign in (1, -1)) - 2 * here
+        rest = mean(both - alone[j] - alone[k])
+        found[j, k] = found[k, j] = rest / (2 * steps[one] * steps[two])
+    for j, place in enumerate(split.outcomes, start=count):
+        up, down = (heights.sloped(centre + sign * unit[place], points)[0] for sign in (1, -1))
+        found[j, count:] = mean(up - down) / (2 * steps[place])
+    return mixed(found)
+
+
+def mixed(found: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "d d"]:
+    """Symmetric, nothing on the diagonal: each number's own curvature goes with the points."""
+    return np.where(np.eye(len(found), dtype=bool), 0.0, (found + found.T) / 2)
+
+
+def from_slopes(
+    slopes: Float[np.ndarray, "N K d"], weights: Float[np.ndarray, "N K"]
+) -> Float[np.ndarray, "d d"]:
+    """All mean curvatures, as the slopes' products have them where the model holds (Fisher).
+
+    Never positive, so that a search far from the mode does not run off along one.
+    """
+    return -np.einsum("nk,nkd,nke->de", weights, slopes, slopes, optimize=True)

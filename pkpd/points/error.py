@@ -1,0 +1,51 @@
+"""How far the number of points leaves the population's posterior uncertain, in its own SDs.
+
+Each half of a subject's points is a set of its own, and subjects' sets are independent. So the
+halves' difference in each subject's score gives the variance of the score of all points, and what
+the halves' mean is off the whole gives its bias (a logarithm of a mean is below that of the
+expectation). The posterior's covariance turns both into distances of its mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from pkpd.points.proposal import LAW_SHARE
+from pkpd.points.tilted import Tilted, powers, subject_means, turned
+
+
+def quadrature_error(
+    cloud: Tilted, at: Float[np.ndarray, " P"], covariance: Float[np.ndarray, "P P"]
+) -> Float[np.ndarray, " P"]:
+    """Root mean square error of each number's posterior mean, in posterior SDs."""
+    count = cloud.points.shape[1]
+    own = count * LAW_SHARE // (LAW_SHARE + 1)
+    places = np.arange(count)
+    first = (places < own // 2) | ((places >= own) & (places < own + (count - own) // 2))
+    whole, one, two = (_scores(cloud, at, part) for part in (places >= 0, first, ~first))
+    apart, bias = (one - two) / 2, ((one + two) / 2 - whole).sum(axis=0)
+    variance = covariance @ apart.T @ apart @ covariance
+    off = covariance @ bias
+    return np.sqrt((np.diag(variance) + off**2) / np.diag(covariance))
+
+
+def _scores(
+    cloud: Tilted, at: Float[np.ndarray, " P"], chosen: np.ndarray
+) -> Float[np.ndarray, "N P"]:
+    """Each subject's score, but for a constant, from some of its points."""
+    part = replace(cloud, features=cloud.features[:, :, chosen], base=cloud.base[:, chosen])
+    means = np.asarray(subject_means(part, at))
+    split = cloud.split
+    centre = jnp.asarray(cloud.centre)
+    back = jax.vjp(lambda z: turned(split, z, centre)[0], jnp.asarray(at))[1]
+    own = jax.vmap(lambda mean, number: back(jnp.zeros(means.shape).at[number].set(mean))[0])
+    scores = np.array(jax.jit(own)(jnp.asarray(means), jnp.arange(len(means))))
+    drawn = np.einsum("nf,nfd->nd", means, np.asarray(cloud.leans)[:, 1:])
+    along = np.asarray(jax.jacobian(powers)(jnp.asarray(at - cloud.centre)[split.others]))
+    scores[:, split.others] += drawn @ along
+    return scores

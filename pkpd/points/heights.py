@@ -1,0 +1,113 @@
+"""Each subject's log-likelihood at points of its own effects, with slopes along the population.
+
+Slopes and curvatures by numbers of the equations are central differences, of solves without
+derivatives; by those of the outcomes they are exact, the equations solved once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from pkpd.individual.outcomes import log_likelihood
+from pkpd.individual.problem import IndividualLikelihood
+from pkpd.mechanism.blocks import WIDE
+from pkpd.points.split import Split, split
+
+TOGETHER = 36
+"""Points of each subject in one call."""
+
+THREADS = 2
+Heard = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Heights:
+    """Programs that solve points z (C, E, N), standardised under the population asked with."""
+
+    likelihood: IndividualLikelihood
+
+    @cached_property
+    def split(self) -> Split:
+        """What the population's numbers do."""
+        return split(self.likelihood)
+
+    def at(self, z: np.ndarray, points: Float[np.ndarray, "K E N"]) -> Float[np.ndarray, "K N"]:
+        """Log-likelihoods; minus infinity where they are no number."""
+        found = self._each(lambda part: self._plain(jnp.asarray(z), part), points)
+        return _real(np.concatenate(list(found)))
+
+    def sloped(
+        self, z: np.ndarray, points: Float[np.ndarray, "K E N"]
+    ) -> tuple[Float[np.ndarray, "K o N"], Float[np.ndarray, "K o N"]]:
+        """Slopes and curvatures along each number of the outcomes; 0 where they are no number."""
+        found = list(self._each(lambda part: self._with_slopes(jnp.asarray(z), part), points))
+        both = (np.concatenate(part) for part in zip(*found, strict=True))
+        slopes, bows = (np.nan_to_num(part, nan=0.0, posinf=0.0, neginf=0.0) for part in both)
+        return slopes, bows
+
+    def _each(self, solve: Callable, points: np.ndarray) -> Iterable:
+        """What `solve` gives of the points, some at a time, in two threads; in order."""
+        size = min(TOGETHER, len(points))
+        parts = [points[k : k + size] for k in range(0, len(points), size)]
+        lengths = [len(part) for part in parts]
+        parts[-1] = np.concatenate([parts[-1], points[: size - lengths[-1]]])
+        with ThreadPoolExecutor(THREADS) as pool:
+            found = list(pool.map(lambda part: jax.block_until_ready(solve(part)), parts))
+        return [
+            jax.tree.map(lambda value, n=n: np.asarray(value)[:n], each)
+            for each, n in zip(found, lengths, strict=True)
+        ]
+
+    @cached_property
+    def _plain(self) -> Callable:
+        return jax.jit(partial(self._over, self._height))
+
+    @cached_property
+    def _with_slopes(self) -> Callable:
+        return jax.jit(partial(self._over, self._sloped))
+
+    def _over(self, one: Callable, z: Array, points: Array) -> Array:
+        """`one` of each point, as many at once as fill the solver's blocks."""
+        wide = max(1, WIDE // points.shape[-1])
+        return jax.lax.map(lambda matrix: one(z, matrix), points, batch_size=min(wide, len(points)))
+
+    @property
+    def _solved(self) -> IndividualLikelihood:
+        walked = self.likelihood.walked()
+        return replace(walked, solver=replace(walked.solver, ahead=walked.solver.cut is not None))
+
+    def _height(self, z: Array, matrix: Float[Array, "E N"]) -> Float[Array, " N"]:
+        values = {**self.split.values(z), **self.split.effects.values(matrix)}
+        return self._solved.by_subject(values)
+
+    def _sloped(self, z: Array, matrix: Float[Array, "E N"]) -> tuple[Array, Array]:
+        seen, effects = self._solved, self.split.effects.values(matrix)
+        found = seen.fitted({**self.split.values(z), **effects})
+        places, count = self.split.outcomes, seen.solver.design.count
+
+        def summed(some: Array) -> Array:
+            values, total = self.split.values(z.at[places].set(some)), jnp.zeros(count)
+            for stream, rows in zip(seen.solver.design.streams, found, strict=True):
+                each = log_likelihood(stream, rows, values)
+                total = total + jax.ops.segment_sum(each, stream.subject, count)
+            return total
+
+        def along(unit: Array) -> tuple[Array, Array]:
+            def slope(some: Array) -> Array:
+                return jax.jvp(summed, (some,), (unit,))[1]
+
+            return jax.jvp(slope, (z[places],), (unit,))
+
+        return jax.vmap(along)(jnp.eye(places.size))
+
+
+def _real(heights: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(heights), heights, -np.inf)

@@ -1,0 +1,49 @@
+"""Subjects' effects for draws of the population: one point of each, picked by its weight."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from pkpd.points.split import Split
+from pkpd.points.tilted import Tilted, weighed
+
+
+def picked(weights: Float[Array, "N K"], chance: Float[Array, " N"]) -> Int[Array, " N"]:
+    """The point of each subject at which its summed weights reach a share `chance` of them all."""
+    ends = jnp.cumsum(weights, axis=1)
+    below = (ends < chance[:, None] * ends[:, -1:]).sum(axis=1)
+    return jnp.minimum(below, weights.shape[1] - 1)
+
+
+def with_effects(
+    cloud: Tilted, z: Float[np.ndarray, "draws P"], seed: int
+) -> tuple[Float[np.ndarray, "draws E N"], Float[np.ndarray, " draws"]]:
+    """Standardised effects for each population, and the log-likelihood as it was walked."""
+    key = jax.random.key(seed)
+    heights = jnp.asarray(cloud.heights)
+    effects, values = [], []
+    for number, at in enumerate(z):
+        own = jax.random.fold_in(key, number)
+        some, value = _drawn(cloud.split, own, jnp.asarray(at), heights, *cloud.arrays)
+        effects.append(np.asarray(some))
+        values.append(float(value))
+    return np.array(effects), np.array(values)
+
+
+@partial(jax.jit, static_argnums=0)
+def _drawn(split: Split, key: Array, z: Array, heights: Array, *arrays: Array):
+    centre, made, base, leans, bend = arrays
+    log_weights, leant, away = weighed(split, z, centre, made, base, leans)
+    share = jnp.exp(log_weights - log_weights.max(axis=1, keepdims=True))
+    chosen = picked(share, jax.random.uniform(key, (len(base),)))
+    rows = jnp.arange(len(base))
+    found = made[rows, :, chosen].astype(float)
+    height = heights[rows, chosen] + leant[:, 0] + (leant[:, 1:] * found).sum(axis=1)
+    (m, a), (m0, a0) = split.law(z), split.law(centre)
+    own = found[:, : len(a)] @ a0.T + m0 - m
+    return jnp.linalg.solve(a, own.T), height.sum() + away @ bend @ away / 2

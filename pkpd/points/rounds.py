@@ -1,0 +1,207 @@
+"""Rounds of points towards the mode of the marginal posterior, each subject's proposal with them.
+
+First the population stays at the prior medians while subjects find their places; then each round
+moves it to the mode of the density that its points make, within a box, until it stays. A round
+solves 72 points a subject, and needs no derivative of the equations but along the few numbers that
+do not vary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from pkpd.errors import FitError
+from pkpd.points.curvature import PICKED, bent, from_slopes
+from pkpd.points.heights import Heights
+from pkpd.points.picked import picked
+from pkpd.points.proposal import Proposal, effective, normalised, of_law
+from pkpd.points.split import standardised
+from pkpd.points.tilted import Tilted, leaning, tilted
+
+BOX = 0.5
+"""How far a round moves a number of the population, in its prior's SDs."""
+
+MOST = 40
+"""Rounds at most."""
+
+STAYS = 2.0
+"""A round that moves no number by more, in its own posterior SDs, is the last: few points do not
+tell more closely where the mode is."""
+
+SETTLED, HELD = 0.8, 7
+"""The population moves once so large a share of subjects' weights is believed whole, or after so
+many rounds: at the prior medians some subjects may never be well described."""
+
+BELIEVED, HALVINGS = 0.6, 4
+"""Mean power at which weights must be believed where the population moves to; a way that leads
+beyond is halved, so often at most."""
+
+REACH, NEWTON, NEAR = 10.0, 12, 0.05
+"""Length of a step of the search in SDs, steps at most, and when one is too short to take."""
+
+STEPS = (0.01, 0.1)
+"""Least and greatest step of differences along a number of the population."""
+
+LOST = (
+    "The likelihood is no number at the prior medians. Check the priors' medians against the data "
+    "(volumes, rates), with `pkpd simulate` at those values."
+)
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Points about each subject's mean that are solved, and how many of all with slopes."""
+
+    heights: int
+    slopes: int = 0
+
+
+FIRST = Counts(64, 72)
+"""In a round of the search; all have slopes, for the mean slope of few is no guide."""
+
+LATER = Counts(256, 288)
+"""In the round that looks closer."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the rounds are: the population, its SDs, the subjects' proposals, how many are done."""
+
+    centre: Float[np.ndarray, " P"]
+    sd: Float[np.ndarray, " P"]
+    proposal: Proposal
+    done: int = 0
+    free: bool = False
+    settled: bool = False
+
+
+def beginning(heights: Heights, size: int) -> Standing:
+    """The prior medians, every subject's effects drawn from their law."""
+    centre = np.zeros(size)
+    law = heights.split.law(jnp.asarray(centre))
+    return Standing(centre, np.ones(size), of_law(law))
+
+
+def round_(heights: Heights, now: Standing, seed: int, counts: Counts = FIRST) -> Standing:
+    """One round: points solved, the population moved if it is free, proposals drawn in."""
+    if not now.free:
+        after, power = drawn_in(heights, now, counts, seed + now.done)
+        ready = (power == 1).mean() >= SETTLED or now.done + 1 >= HELD
+        return replace(after, done=now.done + 1, free=bool(ready))
+    cloud = solved(heights, now, counts, seed + now.done)
+    way = highest(cloud, now.centre, BOX) - now.centre
+    for share in 0.5 ** np.arange(HALVINGS):
+        centre = now.centre + share * way
+        moved, power = now.proposal.moved(cloud.points, cloud.log_weights(centre))
+        if power.mean() >= BELIEVED:
+            break
+    sd = np.sqrt(np.diag(covariance(cloud, centre)))
+    stays = (np.abs(centre - now.centre) / sd).max(initial=0.0) <= STAYS
+    return Standing(centre, sd, moved, now.done + 1, True, bool(stays and share == 1))
+
+
+def drawn_in(
+    heights: Heights, now: Standing, counts: Counts, seed: int
+) -> tuple[Standing, Float[np.ndarray, " N"]]:
+    """Proposals moved, the population held; and to which power weights were believed."""
+    cloud = solved(heights, now, replace(counts, slopes=0), seed)
+    moved, power = now.proposal.moved(cloud.points, cloud.log_weights(now.centre))
+    return replace(now, proposal=moved), power
+
+
+def solved(
+    heights: Heights, now: Standing, counts: Counts, seed: int, *, exact: bool = False
+) -> Tilted:
+    """Points drawn and solved about the centre; `exact` has curvatures by differences."""
+    split, law = heights.split, heights.split.law(jnp.asarray(now.centre))
+    drawn = now.proposal.points(law, counts.heights, seed)
+    z = np.moveaxis(standardised(drawn[0], law), 0, -1)
+    found = heights.at(now.centre, z).T
+    if not np.isfinite(found).any():
+        raise FitError(LOST)
+    cloud = tilted(split, now.centre, drawn, found)
+    if not counts.slopes or not len(split.others):
+        return cloud
+    log_weights = cloud.log_weights(now.centre)
+    some = np.sort(np.random.default_rng(seed).choice(len(z), counts.slopes, replace=False))
+    steps = np.clip(now.sd, *STEPS)
+    slopes, bows = sloped(heights, now.centre, z[some], steps)
+    known = bows if exact else np.zeros_like(bows)
+    near = standardised(drawn[0][:, some], law)
+    leans = leaning(near, np.concatenate([slopes, known], axis=-1), log_weights[:, some])
+    cloud = replace(cloud, leans=jnp.asarray(leans))
+    if not exact:
+        return replace(cloud, bend=from_slopes(slopes, normalised(log_weights[:, some])))
+    weights = normalised(log_weights)
+    chance = np.random.default_rng(seed).random((PICKED, len(weights)))
+    chosen = [np.asarray(picked(jnp.asarray(weights), jnp.asarray(own))) for own in chance]
+    some = np.stack([z[row, :, np.arange(len(weights))].T for row in chosen])
+    return replace(cloud, bend=bent(heights, now.centre, some, steps))
+
+
+def sloped(
+    heights: Heights, centre: np.ndarray, z: Float[np.ndarray, "K E N"], steps: np.ndarray
+) -> tuple[Float[np.ndarray, "N K d"], Float[np.ndarray, "N K d"]]:
+    """Slopes and curvatures along what stands in the likelihood; exact for outcomes' numbers."""
+    split, here = heights.split, heights.at(centre, z)
+    slopes, bows = [], []
+    for place in split.equations:
+        step = np.zeros(len(centre))
+        step[place] = steps[place]
+        up, down = heights.at(centre + step, z), heights.at(centre - step, z)
+        with np.errstate(invalid="ignore"):
+            slopes.append((up - down) / (2 * steps[place]))
+            bows.append((up - 2 * here + down) / steps[place] ** 2)
+    first, second = heights.sloped(centre, z)
+    return _joined(slopes, first), _joined(bows, second)
+
+
+def _joined(
+    by_steps: list[np.ndarray], exact: Float[np.ndarray, "K o N"]
+) -> Float[np.ndarray, "N K d"]:
+    """Derivatives along the numbers of the equations, then those of the outcomes; 0 for none."""
+    found = [np.where(np.isfinite(each), each, 0.0).T[..., None] for each in by_steps]
+    return np.concatenate([*found, np.moveaxis(exact, -1, 0)], axis=-1)
+
+
+def highest(cloud: Tilted, start: Float[np.ndarray, " P"], box: float) -> Float[np.ndarray, " P"]:
+    """The density's mode, by Newton's steps of `REACH` SDs at most, within a box about `start`.
+
+    Not by a search that leaps: far out the density is not to be believed, and may rise there.
+    """
+    at, (value, slope) = start, cloud.density(start)
+    low, high = start - box, start + box
+    for _ in range(NEWTON):
+        step = covariance(cloud, at) @ slope
+        length = np.sqrt(max(slope @ step, 0.0))
+        share = min(1.0, REACH / max(length, 1e-12))
+        while share * length > NEAR:
+            next_ = np.clip(at + share * step, low, high)
+            found = cloud.density(next_)
+            if found[0] > value + NEAR**2:
+                at, (value, slope) = next_, found
+                break
+            share /= 2
+        else:
+            break
+    return at
+
+
+def covariance(cloud: Tilted, at: Float[np.ndarray, " P"]) -> Float[np.ndarray, "P P"]:
+    """The inverse of minus the density's Hessian, curvatures held above the prior's 0.3."""
+    probe = 1e-3 * np.eye(at.size)
+    rows = [(cloud.density(at + p)[1] - cloud.density(at - p)[1]) / -2e-3 for p in probe]
+    bend = np.array(rows)
+    values, vectors = np.linalg.eigh((bend + bend.T) / 2)
+    return vectors / np.clip(values, 0.3, 1e9) @ vectors.T
+
+
+def worth(cloud: Tilted, at: Float[np.ndarray, " P"]) -> Float[np.ndarray, " N"]:
+    """Effective points of each subject."""
+    return effective(cloud.log_weights(at))

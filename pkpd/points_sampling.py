@@ -1,0 +1,246 @@
+"""From an individual-level likelihood to draws, the effects integrated over points (`points`).
+
+Rounds of few points find the population's mode and where each subject's points belong; then many
+are solved once, NUTS walks the population's numbers alone, and each draw picks one point of each
+subject. Each stage is kept beside the draws as it ends: a run killed later goes on from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from pkpd import pymc_bridge
+from pkpd.checkpoint import Checkpoint
+from pkpd.files import replacing
+from pkpd.individual.kept_mesh import replanned
+from pkpd.individual.modes import effects_of
+from pkpd.individual.problem import IndividualLikelihood, population_space
+from pkpd.individual.start import Start, shrinkage_of
+from pkpd.individual_sampling import Drawn
+from pkpd.points.error import quadrature_error
+from pkpd.points.heights import Heights
+from pkpd.points.picked import with_effects
+from pkpd.points.proposal import Proposal
+from pkpd.points.rounds import (
+    LATER,
+    MOST,
+    Counts,
+    Standing,
+    beginning,
+    covariance,
+    drawn_in,
+    highest,
+    round_,
+    solved,
+    worth,
+)
+from pkpd.points.tilted import Tilted, tilted
+from pkpd.variation import standard
+from pkpd.variation.space import Space
+
+Progress = Callable[[str, float], None]
+SLOPED = 144
+"""Points of each subject that slopes are regressed on."""
+
+WALL, STEEP = 7.0, 100.0
+"""How far in SDs the density is believed, and how steeply it falls beyond."""
+
+ANOTHER = 0.5
+"""A mode that all points move by more SDs than this is solved about once more."""
+
+SEEN = 6
+"""Draws at which the mesh must hold."""
+
+
+def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress) -> Drawn:
+    """Draws of the posterior; `kept` is what runs before have done."""
+    seconds: dict[str, float] = {}
+    began, chosen = time.perf_counter(), likelihood.settings.sampler
+
+    def lap(stage: str) -> None:
+        seconds[stage] = time.perf_counter() - began - sum(seconds.values())
+
+    now = _searched(likelihood, kept, progress)
+    lap("find start")
+    start = replanned(_start(likelihood, now, None), _some_draws(likelihood, now, chosen.seed))
+    heights = Heights(start.likelihood)
+    lap("plan the mesh")
+    cloud, now = _gathered(heights, now, kept, progress)
+    lap("solve points")
+    mode = highest(cloud, now.centre, 1.0)
+    spread = covariance(cloud, mode)
+    space = population_space(likelihood)
+    with kept.evaluations("sampling") as known:
+        program = _program(cloud, mode, spread, known)
+        lap("compile")
+        tree = pymc_bridge.run_chains(program, chosen, lambda share: progress("sampling", share))
+    lap("sample")
+    whole = _with_effects(tree, cloud, chosen.seed)
+    error = quadrature_error(cloud, mode, spread)
+    told = {
+        "count": cloud.points.shape[1],
+        "least_worth": float(worth(cloud, mode).min()),
+        "error": float(error.max()),
+        "worst": _labels(space)[int(error.argmax())],
+    }
+    whole["points"] = xr.DataTree(xr.Dataset(attrs=told))
+    lap("pick effects")
+    return Drawn(whole, _start(start.likelihood, now, cloud), seconds, {"sampling": known.replayed})
+
+
+def _searched(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress) -> Standing:
+    """The rounds' end; those that runs before have done are not done again."""
+    path = kept.path("rounds.npz")
+    heights, size = Heights(likelihood), population_space(likelihood).size
+    now = _remembered(path)[0] if path.is_file() else beginning(heights, size)
+    while not now.settled and now.done < MOST:
+        progress("finding a start", min(0.95, now.done / 20))
+        now = round_(heights, now, likelihood.settings.sampler.seed)
+        _remember(path, _told(now))
+    progress("finding a start", 1.0)
+    return now
+
+
+def _told(now: Standing) -> dict[str, np.ndarray]:
+    """A standing as arrays."""
+    return {"centre": now.centre, "sd": now.sd, "mean": now.proposal.mean,
+            "covariance": now.proposal.covariance,
+            "state": np.array([now.done, now.free, now.settled])}  # fmt: skip
+
+
+def _remember(path: Path, told: Mapping[str, np.ndarray]) -> None:
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **told)
+
+
+def _remembered(path: Path) -> tuple[Standing, dict[str, np.ndarray]]:
+    """A standing, and what else lies in its file."""
+    with np.load(path) as file:
+        found = dict(file)
+    done, free, settled = found["state"]
+    proposal = Proposal(found["mean"], found["covariance"])
+    now = Standing(found["centre"], found["sd"], proposal, int(done), bool(free), bool(settled))
+    return now, found
+
+
+def _gathered(
+    heights: Heights, now: Standing, kept: Checkpoint, progress: Progress
+) -> tuple[Tilted, Standing]:
+    """Many points about the mode: subjects drawn in once more, then solved with slopes.
+
+    Those that a run before has solved are not solved again.
+    """
+    path, chosen = kept.path("points.npz"), heights.likelihood.settings.sampler
+    if path.is_file():
+        now, found = _remembered(path)
+        law = heights.split.law(jnp.asarray(now.centre))
+        drawn = now.proposal.points(law, chosen.points, chosen.seed)
+        cloud = tilted(heights.split, now.centre, drawn, found["heights"])
+        return replace(cloud, leans=jnp.asarray(found["leans"]), bend=found["bend"]), now
+    now, _ = drawn_in(heights, now, LATER, chosen.seed + 1000)
+    now = round_(heights, now, chosen.seed + 2000, LATER)
+    progress("solving points", 0.4)
+    few = Counts(min(512, chosen.points))
+    now, _ = drawn_in(heights, now, few, chosen.seed + 3000)
+    progress("solving points", 0.5)
+    cloud = solved(heights, now, Counts(chosen.points, SLOPED), chosen.seed, exact=True)
+    made = {"heights": cloud.heights, "leans": np.asarray(cloud.leans), "bend": cloud.bend}
+    _remember(path, {**_told(now), **made})
+    progress("solving points", 1.0)
+    return cloud, now
+
+
+def _start(likelihood: IndividualLikelihood, now: Standing, cloud: Tilted | None) -> Start:
+    """What is known of the mode, as other ways of sampling have it."""
+    effects = effects_of(likelihood)
+    law = Heights(likelihood).split.law(jnp.asarray(now.centre))
+    back = np.linalg.inv(np.asarray(law[1]))
+    z = (now.proposal.mean - np.asarray(law[0])) @ back.T
+    spread = np.einsum("ei,nij,fj->nef", back, now.proposal.covariance, back)
+    variance = np.clip(np.diagonal(spread, axis1=1, axis2=2).T, 1e-6, 1.0)
+    marginal = cloud.density(now.centre)[0] if cloud else np.nan
+    return Start(
+        likelihood, now.centre, np.diag(now.sd**2), z.T, variance,
+        shrinkage_of(effects, variance), float(marginal),
+    )  # fmt: skip
+
+
+def _some_draws(
+    likelihood: IndividualLikelihood, now: Standing, seed: int
+) -> dict[str, np.ndarray]:
+    """Effects of the subjects' proposals under the population found, at which a mesh must hold."""
+    heights, rng = Heights(likelihood), np.random.default_rng(seed)
+    law, effects = heights.split.law(jnp.asarray(now.centre)), heights.split.effects
+    root = np.linalg.cholesky(now.proposal.covariance)
+    rows = []
+    for _ in range(SEEN):
+        away = np.einsum("nij,nj->ni", root, rng.normal(size=now.proposal.mean.shape))
+        z = (now.proposal.mean + away - np.asarray(law[0])) @ np.linalg.inv(np.asarray(law[1])).T
+        values = {
+            **heights.split.values(jnp.asarray(now.centre)),
+            **effects.values(jnp.asarray(z.T)),
+        }
+        rows.append({name: np.asarray(value) for name, value in values.items()})
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def _program(cloud: Tilted, mode: np.ndarray, spread: np.ndarray, known: Any) -> Any:
+    """The marginal posterior for NUTS, in coordinates round about its mode."""
+    space = population_space(cloud.split.effects.likelihood)
+    values, vectors = np.linalg.eigh(spread)
+    centre, factor = jnp.asarray(mode), jnp.asarray(vectors * np.sqrt(values))
+    to_standard = jax.jit(lambda flat: standard.to_standard(space, flat))
+    pulled = jax.jit(lambda flat, slope: jax.vjp(to_standard, flat)[1](slope)[0])
+
+    def place(u: jax.Array) -> tuple[jax.Array, jax.Array]:
+        beyond = jnp.maximum(jnp.abs(u) - WALL, 0.0)
+        return centre + factor @ u, -STEEP * (beyond**2).sum()
+
+    def likelihood(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = cloud.log_likelihood(to_standard(flat))
+        return value, np.asarray(pulled(flat, slope))
+
+    return pymc_bridge.walked_program(
+        space, place, lambda flat: jnp.zeros(()), beside=likelihood, known=known
+    )
+
+
+def _with_effects(tree: Any, cloud: Tilted, seed: int) -> Any:
+    """The tree with effects of each draw, and the log-likelihood that it was walked by."""
+    likelihood = cloud.split.effects.likelihood
+    space, effects = population_space(likelihood), cloud.split.effects
+    posterior = tree["posterior"].dataset
+    shape = posterior.sizes["chain"], posterior.sizes["draw"], -1
+    flat = np.concatenate([posterior[v.name].values.reshape(shape) for v in space.variables], -1)
+    chains, draws = flat.shape[:2]
+    z = jax.vmap(lambda x: standard.to_standard(space, x))(
+        jnp.asarray(flat.reshape(-1, space.size))
+    )
+    found, walked = with_effects(cloud, np.asarray(z), seed)
+    coords = {name: list(labels) for name, labels in likelihood.space.coords.items()}
+    made = {}
+    named = [effects.values(jnp.asarray(each)) for each in found]
+    for v in likelihood.space.variables:
+        if v.dim is not None:
+            value = np.stack([np.asarray(each[v.name]) for each in named])
+            made[v.name] = (("chain", "draw", v.dim), value.reshape(chains, draws, -1))
+    some = {v.dim for v in likelihood.space.variables if v.dim is not None}
+    whole = posterior.assign(made).assign_coords({dim: coords[dim] for dim in some})
+    told = xr.Dataset({"log_likelihood": (("chain", "draw"), walked.reshape(chains, draws))})
+    return xr.DataTree.from_dict(
+        {"posterior": whole, "sample_stats": tree["sample_stats"].dataset, "walked": told}
+    )
+
+
+def _labels(space: Space) -> list[str]:
+    """A name for each number of the flat vector."""
+    return [v.name for v in space.variables for _ in range(v.size)]

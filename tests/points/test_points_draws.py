@@ -1,0 +1,103 @@
+"""Draws with effects integrated: subjects' points, the error told, what a kill leaves."""
+
+from dataclasses import replace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pkpd.checkpoint import Checkpoint
+from pkpd.points.error import quadrature_error
+from pkpd.points.picked import picked, with_effects
+from pkpd.points.proposal import normalised
+from pkpd.points.rounds import Counts, covariance, highest, solved
+from pkpd.points_sampling import draw
+from pkpd.settings_individual import IndividualSampler, IndividualSettings
+
+
+def test_points_are_picked_as_often_as_they_weigh():
+    weights = jnp.asarray([[0.1, 0.0, 0.6, 0.3]] * 40_000)
+    chance = jnp.asarray(np.random.default_rng(1).random(40_000))
+    share = np.bincount(np.asarray(picked(weights, chance)), minlength=4) / 40_000
+    assert share == pytest.approx([0.1, 0.0, 0.6, 0.3], abs=0.01)
+
+
+def test_effects_of_draws_are_those_of_the_weighted_points(neonates, cloud):
+    _, centre = neonates
+    z = np.tile(centre + 0.02, (400, 1))
+    found, _ = with_effects(cloud, z, seed=3)
+    weights = normalised(cloud.log_weights(z[0]))
+    m, a = (np.asarray(part) for part in cloud.split.law(jnp.asarray(z[0])))
+    own = (cloud.points - m[:, None]) @ np.linalg.inv(a).T
+    mean = np.einsum("nk,nke->en", weights, own)
+    assert np.abs(found.mean(axis=0) - mean).max() < 5 / np.sqrt(400)
+
+
+def test_the_walked_log_likelihood_is_the_solved_one(neonates, cloud):
+    """At the centre nothing is expanded: what was walked is what the equations give."""
+    likelihood, centre = neonates
+    found, walked = with_effects(cloud, centre[None], seed=4)
+    effects = cloud.split.effects.values(jnp.asarray(found[0]))
+    values = {**cloud.split.values(jnp.asarray(centre)), **effects}
+    assert walked[0] == pytest.approx(float(likelihood.by_subject(values).sum()), abs=1e-3)
+
+
+def test_the_error_told_is_that_seen(standing):
+    """Modes of sixteen sets of few points scatter about as widely as each set says of itself."""
+    heights, now = standing
+    sets = [solved(heights, now, Counts(128, 64), seed, exact=True) for seed in range(16)]
+    modes = np.array([highest(each, now.centre, 1.0) for each in sets])
+    spread = covariance(sets[0], modes[0])
+    told = np.array([quadrature_error(each, now.centre, spread) for each in sets])
+    seen = modes.std(axis=0, ddof=1) / np.sqrt(np.diag(spread))
+    law = np.setdiff1d(
+        np.arange(len(seen)), heights.split.others
+    )  # slopes have errors of their own
+    ratio = np.sqrt((told**2).mean(axis=0))[law] / seen[law]
+    assert (ratio > 0.5).all()
+    assert (ratio < 4).all()
+
+
+def _quick(likelihood):
+    sampler = IndividualSampler(effects="integrated", points=256, tune=100, draws=150, seed=5)
+    settings = likelihood.settings.model_copy(update={"sampler": sampler})
+    return replace(likelihood, settings=settings)
+
+
+class Killed(Exception):
+    """The run ends here."""
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_goes_on_and_ends_the_same(neonates, tmp_path):
+    likelihood, told = _quick(neonates[0]), []
+
+    def killing(at, share):
+        def heard(stage, done):
+            told.append(stage)
+            if stage == at and done >= share:
+                raise Killed
+
+        return heard
+
+    whole = draw(likelihood, Checkpoint(tmp_path, "one"), killing("never", 0))
+    for stage, share in (("finding a start", 0.15), ("solving points", 1.0)):
+        with pytest.raises(Killed):
+            draw(likelihood, Checkpoint(tmp_path, "two"), killing(stage, share))
+    told.clear()
+    again = draw(likelihood, Checkpoint(tmp_path, "two"), killing("never", 0))
+    assert "solving points" not in told
+    for name in ("cl", "v_between", "cl_eta"):
+        one, two = (each.tree["posterior"][name].values for each in (whole, again))
+        assert np.array_equal(one, two)
+
+
+def test_settings_of_a_plain_sampler_become_those_of_individuals():
+    from pkpd.settings import Sampler
+
+    given = IndividualSettings(
+        name="a", title="a", model="pk_1cmt_iv", data="a",
+        observations=({"output": "concentration", "priors": {"proportional": 0.3}},),
+        sampler=Sampler(draws=77),
+    )  # fmt: skip
+    assert (given.sampler.draws, given.sampler.effects) == (77, "walked")
