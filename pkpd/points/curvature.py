@@ -1,4 +1,4 @@
-"""The mean mixed curvatures of subjects' log-likelihoods along what stands in them, summed.
+"""The mean curvatures of subjects' log-likelihoods along what stands in them, summed.
 
 Along the numbers of the outcomes from exact slopes, along those of the equations by differences of
 heights, at a few points of each subject picked by their weights.
@@ -23,7 +23,10 @@ def bent(
     points: Float[np.ndarray, "K E N"],
     steps: Float[np.ndarray, " P"],
 ) -> Float[np.ndarray, "d d"]:
-    """Second derivatives at `points`, a mean over these, by central differences of `steps`."""
+    """Second derivatives at `points`, a mean over these, by central differences of `steps`.
+
+    0 for each number of the outcomes by itself: its curvature goes with the points.
+    """
     split, size = heights.split, len(centre)
     inside, count = split.equations, len(split.equations)
     found = np.zeros((len(split.others), len(split.others)))
@@ -49,12 +52,10 @@ def bent(
     for j, place in enumerate(split.outcomes, start=count):
         up, down = (heights.sloped(centre + sign * unit[place], points)[0] for sign in (1, -1))
         found[j, count:] = mean(up - down) / (2 * steps[place])
-    return mixed(found)
-
-
-def mixed(found: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "d d"]:
-    """Symmetric, nothing on the diagonal: each number's own curvature goes with the points."""
-    return np.where(np.eye(len(found), dtype=bool), 0.0, (found + found.T) / 2)
+    found = (found + found.T) / 2
+    own = [mean(each) / steps[place] ** 2 for each, place in zip(alone, inside, strict=True)]
+    np.fill_diagonal(found, [*own, *np.zeros(len(split.outcomes))])
+    return found
 
 
 def from_slopes(

@@ -132,7 +132,7 @@ def solved(
     some = np.sort(np.random.default_rng(seed).choice(len(z), counts.slopes, replace=False))
     steps = np.clip(now.sd, *STEPS)
     slopes, bows = sloped(heights, now.centre, z[some], steps)
-    known = bows if exact else np.zeros_like(bows)
+    known = np.where(np.isin(split.others, split.outcomes) & exact, bows, 0.0)
     near = standardised(drawn[0][:, some], law)
     leans = leaning(near, np.concatenate([slopes, known], axis=-1), log_weights[:, some])
     cloud = replace(cloud, leans=jnp.asarray(leans))

@@ -7,7 +7,11 @@ from the centre in those numbers, then has
 
     log p(y_i) = log 1/K sum_k exp(l_ik + g_i(r_ik)' d + c_i(r_ik)' d^2 / 2) N(r_ik; m, S) / q_ik,
 
-and H, the sum of the subjects' mean mixed curvatures, adds d' H d / 2. Nothing is solved again:
+and H, the sum of the subjects' mean curvatures that c leaves out, adds d' H d / 2. c is of the
+outcomes' numbers alone: an error's SD bends a far point more than a near one, so that slopes alone
+would lift far points without end. Along numbers of the equations, which subjects' own effects can
+stand in for, slope, curvature and third derivative nearly cancel in the third order, and half of it
+is worse than none. Nothing is solved again:
 in z = A0^-1 (r - m0), standard normal at the centre, log N is linear in (z, z z'), and so are g_i
 and c_i as regressed on them; one matrix of features times a short vector gives all weights. All
 populations see the same points, so the density is smooth; exact in m and S but for the number of
