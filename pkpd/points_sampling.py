@@ -54,9 +54,6 @@ SLOPED = 144
 WALL, STEEP = 7.0, 100.0
 """How far in SDs the density is believed, and how steeply it falls beyond."""
 
-ANOTHER = 0.5
-"""A mode that all points move by more SDs than this is solved about once more."""
-
 SEEN = 6
 """Draws at which the mesh must hold."""
 

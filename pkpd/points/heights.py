@@ -25,7 +25,6 @@ TOGETHER = 36
 """Points of each subject in one call."""
 
 THREADS = 2
-Heard = Callable[[float], None]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ do not vary.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
@@ -16,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pkpd.errors import FitError
+from pkpd.individual.start import LOST
 from pkpd.points.curvature import PICKED, bent, from_slopes
 from pkpd.points.heights import Heights
 from pkpd.points.picked import picked
@@ -46,12 +46,6 @@ REACH, NEWTON, NEAR = 10.0, 12, 0.05
 
 STEPS = (0.01, 0.1)
 """Least and greatest step of differences along a number of the population."""
-
-LOST = (
-    "The likelihood is no number at the prior medians. Check the priors' medians against the data "
-    "(volumes, rates), with `pkpd simulate` at those values."
-)
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
