@@ -71,7 +71,7 @@ def fit(folder: Path, *, progress: Progress) -> Posterior:
     record |= {
         "seconds": found.seconds,
         "resumed": found.resumed,
-        "laplace_log_marginal": found.start.marginal,
+        f"{'points' if integrated else 'laplace'}_log_marginal": found.start.marginal,
         "centring": centring_told(
             likelihood, found.start.shrinkage, "integrated" if integrated else "by subject"
         ),
@@ -182,7 +182,7 @@ def _write_card(
             **note_asked(opened.folder, "diagnose", opened.settings),
             "resumed": record.get("resumed", {}),  # draws of before have none
             "centring": record["centring"],
-            "laplace_log_marginal": record["laplace_log_marginal"],
+            **{key: record[key] for key in record if key.endswith("_log_marginal")},
             "points": record.get("points"),
             "solver": "closed form" if solver.cut is None else solver.method,
             "mesh": {"steps": 0 if solver.cut is None else int(solver.cut.step.size)},

@@ -20,6 +20,7 @@ import xarray as xr
 
 from pkpd import pymc_bridge
 from pkpd.checkpoint import Checkpoint
+from pkpd.errors import FitError
 from pkpd.files import replacing
 from pkpd.individual.kept_mesh import replanned
 from pkpd.individual.modes import effects_of
@@ -46,6 +47,13 @@ from pkpd.points.rounds import (
 from pkpd.points.tilted import Tilted, tilted
 from pkpd.variation import standard
 from pkpd.variation.space import Space
+
+UNSETTLED = (
+    f"After {MOST} rounds of points the population still moves: the data hardly know some number, "
+    "or a prior is far from them. Hold it or give it a narrower prior, or walk the effects "
+    '(`sampler.effects = "walked"`).'
+)
+"""Said where the search finds no mode."""
 
 Progress = Callable[[str, float], None]
 SLOPED = 144
@@ -103,6 +111,8 @@ def _searched(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Prog
         progress("finding a start", min(0.95, now.done / 20))
         now = round_(heights, now, likelihood.settings.sampler.seed)
         _remember(path, _told(now))
+    if not now.settled:
+        raise FitError(UNSETTLED)
     progress("finding a start", 1.0)
     return now
 

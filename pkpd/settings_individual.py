@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from pkpd.settings import Demands, Frozen, Sampler, Share, Whole, read_as
 
@@ -173,6 +173,12 @@ class IndividualSampler(Sampler):
     effects: Literal["walked", "integrated"] = "walked"
     points: Annotated[int, Field(ge=128)] = 1024
 
+    @model_validator(mode="after")
+    def _no_pilot_of_points(self) -> IndividualSampler:
+        if self.effects == "integrated" and self.pilot:
+            raise ValueError("with integrated effects there is no pilot run: leave `pilot` out")
+        return self
+
 
 class IndividualSettings(Frozen):
     """An individual-level fit, as `fit.toml` states it, after defaults."""
@@ -190,12 +196,6 @@ class IndividualSettings(Frozen):
     sampler: IndividualSampler = IndividualSampler()
     demands: Demands = Demands()
     predictions: Predictions = Predictions()
-
-    @field_validator("sampler", mode="before")
-    @classmethod
-    def _of_this_kind(cls, given: Any) -> Any:
-        plain = isinstance(given, Sampler) and not isinstance(given, IndividualSampler)
-        return IndividualSampler(**given.model_dump()) if plain else given
 
 
 def is_individual(path: Path) -> bool:

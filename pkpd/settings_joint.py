@@ -13,6 +13,7 @@ from pkpd.settings_individual import (
     Block,
     Choice,
     Engine,
+    IndividualSampler,
     IndividualSettings,
     Observation,
     Predictions,
@@ -55,7 +56,7 @@ class JointSettings(Settings):
             parameters=part.parameters,
             blocks=part.blocks,
             engine=part.engine,
-            sampler=self.sampler,
+            sampler=IndividualSampler(**self.sampler.model_dump()),
             demands=self.demands,
             predictions=Predictions(level=asked.level, seed=asked.seed),
         )

@@ -5,14 +5,17 @@ from dataclasses import replace
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
+from pkpd import points_sampling
 from pkpd.checkpoint import Checkpoint
+from pkpd.errors import FitError
 from pkpd.points.error import quadrature_error
 from pkpd.points.picked import picked, with_effects
 from pkpd.points.proposal import normalised
 from pkpd.points.rounds import Counts, covariance, highest, solved
 from pkpd.points_sampling import draw
-from pkpd.settings_individual import IndividualSampler, IndividualSettings
+from pkpd.settings_individual import IndividualSampler
 
 
 def test_points_are_picked_as_often_as_they_weigh():
@@ -92,12 +95,12 @@ def test_a_run_that_was_killed_goes_on_and_ends_the_same(neonates, tmp_path):
         assert np.array_equal(one, two)
 
 
-def test_settings_of_a_plain_sampler_become_those_of_individuals():
-    from pkpd.settings import Sampler
+def test_a_search_that_never_settles_ends_with_a_word(neonates, tmp_path, monkeypatch):
+    monkeypatch.setattr(points_sampling, "MOST", 1)
+    with pytest.raises(FitError, match="still moves"):
+        draw(_quick(neonates[0]), Checkpoint(tmp_path, "one"), lambda stage, share: None)
 
-    given = IndividualSettings(
-        name="a", title="a", model="pk_1cmt_iv", data="a",
-        observations=({"output": "concentration", "priors": {"proportional": 0.3}},),
-        sampler=Sampler(draws=77),
-    )  # fmt: skip
-    assert (given.sampler.draws, given.sampler.effects) == (77, "walked")
+
+def test_a_pilot_run_is_refused_where_there_is_none():
+    with pytest.raises(ValidationError, match="leave `pilot` out"):
+        IndividualSampler(effects="integrated", pilot=100)
