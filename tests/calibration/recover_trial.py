@@ -28,8 +28,14 @@ from pkpd.individual.build import individual_likelihood
 from pkpd.individual_sampling import draw
 from pkpd.library import load
 from pkpd.model import Model, Parameter
-from pkpd.settings import Sampler
-from pkpd.settings_individual import Block, Choice, Engine, IndividualSettings, Observation
+from pkpd.settings_individual import (
+    Block,
+    Choice,
+    Engine,
+    IndividualSampler,
+    IndividualSettings,
+    Observation,
+)
 
 SEED, LLOQ, DOSED = 20264, 1.5, (0.0, 30.0, 60.0, 90.0)
 VISITS = np.add.outer(30.0 * np.arange(6), (2.0, 10.0, 24.0)).ravel()
@@ -48,7 +54,7 @@ PRIORS = {  # medians off the truth, SDs of the log (imax: of the logit)
     "e0": (22.0, 0.5), "kout": (0.1, 0.5), "imax": (0.65, 1.0), "ic50": (2.0, 1.0),
     "h0": (0.002, 0.7), "h1": (1.0, 0.5),
 }  # fmt: skip
-SAMPLER = Sampler(chains=2, pilot=0, tune=400, draws=500, target_accept=0.85, adaptation="diag")
+SAMPLER = IndividualSampler(chains=2, tune=400, draws=500, target_accept=0.85)
 
 
 def _hazard(score, p):

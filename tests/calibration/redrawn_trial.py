@@ -21,8 +21,13 @@ from pkpd.data.events import read_events
 from pkpd.decision.quantities import Regimens
 from pkpd.individual.build import individual_likelihood
 from pkpd.individual.problem import IndividualLikelihood
-from pkpd.settings import Sampler
-from pkpd.settings_individual import Choice, Engine, IndividualSettings, Observation
+from pkpd.settings_individual import (
+    Choice,
+    Engine,
+    IndividualSampler,
+    IndividualSettings,
+    Observation,
+)
 
 MODEL, OUTPUT = "pk_1cmt_iv+tcell_rebalancing", "easi_ratio"
 DOSE, INDUCTION, DAYS = 300.0, 4.0, 7.0
@@ -46,7 +51,7 @@ VARYING = {"ec50": 0.5, "gamma": None}
 
 NOISE = 0.3
 TOLERANCE, OF_VIRTUAL = 3e-4, 1e-3
-SAMPLER = Sampler(chains=2, pilot=0, tune=150, draws=350, target_accept=0.85, adaptation="diag")
+SAMPLER = IndividualSampler(chains=2, tune=150, draws=350, target_accept=0.85)
 
 
 def settings(tolerance: float = TOLERANCE) -> IndividualSettings:

@@ -23,13 +23,18 @@ from pkpd.data.events import read_events
 from pkpd.individual.build import individual_likelihood
 from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.prediction.replicates import again
-from pkpd.settings import Sampler
-from pkpd.settings_individual import Block, Choice, IndividualSettings, Observation
+from pkpd.settings_individual import (
+    Block,
+    Choice,
+    IndividualSampler,
+    IndividualSettings,
+    Observation,
+)
 from pkpd.variation.standard import prior_draws
 
 SUBJECTS, DOSES, SAMPLES = 12, (0.0, 12.0), (1.0, 3.0, 8.0, 13.0, 18.0, 24.0)
 MODEL = "pk_1cmt_iv"
-SAMPLER = Sampler(chains=2, pilot=0, tune=200, draws=400, target_accept=0.9, adaptation="diag")
+SAMPLER = IndividualSampler(chains=2, tune=200, draws=400, target_accept=0.9)
 
 
 def settings() -> IndividualSettings:

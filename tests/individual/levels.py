@@ -10,8 +10,7 @@ from scipy.stats import halfnorm, norm
 
 from pkpd.individual.build import individual_likelihood
 from pkpd.model import Model, Parameter
-from pkpd.settings import Sampler
-from pkpd.settings_individual import Choice, Observation
+from pkpd.settings_individual import Choice, IndividualSampler, Observation
 
 MEAN, SD, TAU, SIGMA = 8.0, 4.0, 2.0, 1.0
 """Prior of mu; the SDs that the data are drawn with."""
@@ -57,7 +56,7 @@ def likelihood(*, free):
         "levels",
         {"mu": Choice(median=MEAN, sd=SD, **between)},
         (Observation(output="level", error="additive", **sigma),),
-        sampler=Sampler(pilot=0, adaptation="diag", chains=2, tune=300, draws=1500, seed=2),
+        sampler=IndividualSampler(chains=2, tune=300, draws=1500, seed=2),
     )
     return individual_likelihood(settings, MODEL, table(rows))
 

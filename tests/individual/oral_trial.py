@@ -8,8 +8,13 @@ import pandas as pd
 from pkpd.data.events import read_events
 from pkpd.individual.build import individual_likelihood
 from pkpd.library import load
-from pkpd.settings import Sampler
-from pkpd.settings_individual import Block, Choice, IndividualSettings, Observation
+from pkpd.settings_individual import (
+    Block,
+    Choice,
+    IndividualSampler,
+    IndividualSettings,
+    Observation,
+)
 
 TRUTH = {"ka": 1.5, "cl": 3.0, "v": 30.0}
 TIMES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 24.0)
@@ -60,7 +65,7 @@ def likelihood(*, model="pk_1cmt_oral", block=False, occasion=0.0, effects=tuple
         chosen,
         (ADDITIVE,),
         blocks=(Block(parameters=tuple(names)),) if block else (),
-        sampler=Sampler(pilot=0, adaptation="diag", chains=2, tune=150, draws=150, seed=2),
+        sampler=IndividualSampler(chains=2, tune=150, draws=150, seed=2),
     )
     return individual_likelihood(settings, load(model), table(records()))
 

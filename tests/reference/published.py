@@ -23,13 +23,14 @@ from pkpd.diagnosis.checks import sampling_checks
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual_sampling import draw
 from pkpd.posterior import Posterior
-from pkpd.settings import Demands, Sampler
+from pkpd.settings import Demands
+from pkpd.settings_individual import IndividualSampler
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "individual"
 DEMANDS = Demands(rhat=1.03, ess_bulk=100, ess_tail=100)
 """Enough for a median: its Monte Carlo error is then about an eighth of the posterior's SD."""
 
-SHORT = Sampler(chains=2, pilot=0, tune=300, draws=600, target_accept=0.9, adaptation="diag")
+SHORT = IndividualSampler(chains=2, tune=300, draws=600, target_accept=0.9)
 
 LONG = SHORT.model_copy(update={"pilot": 200, "draws": 1500, "target_accept": 0.97})
 """Where the mode is a poor guide: a pilot run says where to walk, and steps are shorter."""
