@@ -29,6 +29,7 @@ from pkpd.individual.start import Start, shrinkage_of
 from pkpd.individual_sampling import Drawn
 from pkpd.points.error import quadrature_error
 from pkpd.points.heights import Heights
+from pkpd.points.mixture import Mixture
 from pkpd.points.picked import with_effects
 from pkpd.points.proposal import Proposal
 from pkpd.points.rounds import (
@@ -40,6 +41,7 @@ from pkpd.points.rounds import (
     covariance,
     drawn_in,
     highest,
+    in_parts,
     round_,
     solved,
     worth,
@@ -58,6 +60,9 @@ UNSETTLED = (
 Progress = Callable[[str, float], None]
 SLOPED = 144
 """Points of each subject that slopes are regressed on."""
+
+PART = ("share", "mean", "covariance")
+"""What a mixture is made of."""
 
 WALL, STEEP = 7.0, 100.0
 """How far in SDs the density is believed, and how steeply it falls beyond."""
@@ -150,17 +155,19 @@ def _gathered(
     if path.is_file():
         now, found = _remembered(path)
         law = heights.split.law(jnp.asarray(now.centre))
-        drawn = now.proposal.points(law, chosen.points, chosen.seed)
+        parts = Mixture(*(found[f"part_{name}"] for name in PART))
+        drawn = parts.points(law, chosen.points, chosen.seed)
         cloud = tilted(heights.split, now.centre, drawn, found["heights"])
         return replace(cloud, leans=jnp.asarray(found["leans"]), bend=found["bend"]), now
     now, _ = drawn_in(heights, now, LATER, chosen.seed + 1000)
     now = round_(heights, now, chosen.seed + 2000, LATER)
     progress("solving points", 0.4)
-    few = Counts(min(512, chosen.points))
-    now, _ = drawn_in(heights, now, few, chosen.seed + 3000)
-    progress("solving points", 0.5)
-    cloud = solved(heights, now, Counts(chosen.points, SLOPED), chosen.seed, exact=True)
+    parts = in_parts(heights, now, Counts(min(512, chosen.points)), chosen.seed + 3000)
+    progress("solving points", 0.6)
+    many = Counts(chosen.points, SLOPED)
+    cloud = solved(heights, now, many, chosen.seed, by=parts, exact=True)
     made = {"heights": cloud.heights, "leans": np.asarray(cloud.leans), "bend": cloud.bend}
+    made |= {f"part_{name}": getattr(parts, name) for name in PART}
     _remember(path, {**_told(now), **made})
     progress("solving points", 1.0)
     return cloud, now

@@ -9,6 +9,7 @@ sampling: Cappe 2008, Statistics and Computing 18:447).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,19 +42,15 @@ class Proposal:
         self, law: Law, count: int, seed: int
     ) -> tuple[Float[np.ndarray, "N K E"], Float[np.ndarray, "N K"]]:
         """`count` points about the mean and `count / LAW_SHARE` of the law; their log-densities."""
-        mean, mix = (np.asarray(part) for part in law)
-        size, rng = self.mean.shape, np.random.default_rng(seed)
-        root = np.linalg.cholesky(self.covariance * WIDER)
-        own = _normals(size, count, rng) @ np.swapaxes(root, 1, 2) + self.mean[:, None]
-        wide = _normals(size, count // LAW_SHARE, rng) @ mix.T + mean[:, None]
-        points = np.concatenate([own, wide], axis=1)
-        back = (points - self.mean[:, None]) @ np.swapaxes(np.linalg.inv(root), 1, 2)
-        far = (points - mean[:, None]) @ np.linalg.inv(mix).T
+        root, rng = np.linalg.cholesky(self.covariance * WIDER), np.random.default_rng(seed)
+        away = normals(self.mean.shape, count, rng)[0] @ np.swapaxes(root, 1, 2)
         log_det = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)[:, None]
-        near = normal_log_density(back) - log_det
-        law_density = normal_log_density(far) - np.linalg.slogdet(mix)[1]
-        share = wide.shape[1] / points.shape[1]
-        return points, np.logaddexp(near + np.log1p(-share), law_density + np.log(share))
+
+        def density(points: Float[np.ndarray, "N K E"]) -> Float[np.ndarray, "N K"]:
+            back = (points - self.mean[:, None]) @ np.swapaxes(np.linalg.inv(root), 1, 2)
+            return normal_log_density(back) - log_det
+
+        return beside_law(law, self.mean[:, None] + away, density, rng)
 
     def moved(
         self, points: Float[np.ndarray, "N K E"], log_weights: Float[np.ndarray, "N K"]
@@ -62,15 +59,29 @@ class Proposal:
 
         Where few points carry all weight, weights are flattened until enough do.
         """
-        rows = points.shape[-1]
-        power = tempering(log_weights, WORTH * rows)
-        weights = normalised(power[:, None] * log_weights)
+        rows, (weights, power) = points.shape[-1], flattened(points, log_weights)
         worth = 1 / (weights**2).sum(axis=1)
         mean = np.einsum("nk,nke->ne", weights, points)
         away = points - mean[:, None]
         found = np.einsum("nk,nke,nkf->nef", weights, away, away)
         trust = (worth / (worth + rows))[:, None, None]
         return Proposal(mean, trust * found + (1 - trust) * self.covariance), power
+
+
+def beside_law(
+    law: Law,
+    own: Float[np.ndarray, "N K E"],
+    density: Callable[[np.ndarray], Float[np.ndarray, "N K"]],
+    rng: np.random.Generator,
+) -> tuple[Float[np.ndarray, "N K E"], Float[np.ndarray, "N K"]]:
+    """A subject's `own` points and some of the law; log-densities of the mixture of both."""
+    mean, mix = (np.asarray(part) for part in law)
+    wide = normals(mean.shape, own.shape[1] // LAW_SHARE, rng)[0] @ mix.T + mean[:, None]
+    points = np.concatenate([own, wide], axis=1)
+    far = (points - mean[:, None]) @ np.linalg.inv(mix).T
+    by_law = normal_log_density(far) - np.linalg.slogdet(mix)[1]
+    share = wide.shape[1] / points.shape[1]
+    return points, np.logaddexp(density(points) + np.log1p(-share), by_law + np.log(share))
 
 
 def of_law(law: Law) -> Proposal:
@@ -103,9 +114,23 @@ def tempering(log_weights: Float[np.ndarray, "N K"], worth: float) -> Float[np.n
     return np.where(enough, 1.0, low)
 
 
-def _normals(size: tuple[int, int], count: int, rng: np.random.Generator) -> np.ndarray:
-    """Sobol points of the unit cube, shifted for each subject, as standard normals (N, K, E)."""
+def flattened(
+    points: Float[np.ndarray, "N K E"], log_weights: Float[np.ndarray, "N K"]
+) -> tuple[Float[np.ndarray, "N K"], Float[np.ndarray, " N"]]:
+    """Weights, flattened where few points carry all, and the power that did it."""
+    power = tempering(log_weights, WORTH * points.shape[-1])
+    return normalised(power[:, None] * log_weights), power
+
+
+def normals(
+    size: tuple[int, int], count: int, rng: np.random.Generator, *, uniform: int = 0
+) -> tuple[Float[np.ndarray, "N K E"], Float[np.ndarray, "N K u"]]:
+    """Sobol points of the unit cube, shifted for each subject, as standard normals (N, K, E).
+
+    Beside them so many `uniform` columns, as they are in the cube.
+    """
     subjects, rows = size
-    cube = qmc.Sobol(rows, rng=rng).random(count)
-    shifted = (cube + rng.random((subjects, 1, rows))) % 1.0
-    return ndtri(np.clip(shifted, EDGE, 1 - EDGE))
+    cube = qmc.Sobol(rows + uniform, rng=rng).random(count)
+    shifted = (cube + rng.random((subjects, 1, rows + uniform))) % 1.0
+    shifted = np.clip(shifted, EDGE, 1 - EDGE)
+    return ndtri(shifted[..., :rows]), shifted[..., rows:]

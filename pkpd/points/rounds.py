@@ -18,6 +18,7 @@ from pkpd.errors import FitError
 from pkpd.individual.start import LOST
 from pkpd.points.curvature import PICKED, bent, from_slopes
 from pkpd.points.heights import Heights
+from pkpd.points.mixture import Mixture, mixture
 from pkpd.points.picked import picked
 from pkpd.points.proposal import Proposal, effective, normalised, of_law
 from pkpd.points.split import standardised
@@ -109,12 +110,23 @@ def drawn_in(
     return replace(now, proposal=moved), power
 
 
+def in_parts(heights: Heights, now: Standing, counts: Counts, seed: int) -> Mixture:
+    """Parts of each subject's proposal, fitted to its points and to those of the parts at first."""
+
+    def fitted(again: int, by: Mixture | None) -> Mixture:
+        cloud = solved(heights, now, replace(counts, slopes=0), seed + again, by=by)
+        return mixture(now.proposal, cloud.points, cloud.log_weights(now.centre))
+
+    return fitted(1, fitted(0, None))
+
+
 def solved(
-    heights: Heights, now: Standing, counts: Counts, seed: int, *, exact: bool = False
-) -> Tilted:
-    """Points drawn and solved about the centre; `exact` has curvatures by differences."""
+    heights: Heights, now: Standing, counts: Counts, seed: int,
+    *, by: Mixture | None = None, exact: bool = False,
+) -> Tilted:  # fmt: skip
+    """Points drawn (`by` several parts) and solved; `exact` has curvatures by differences."""
     split, law = heights.split, heights.split.law(jnp.asarray(now.centre))
-    drawn = now.proposal.points(law, counts.heights, seed)
+    drawn = (by or now.proposal).points(law, counts.heights, seed)
     z = np.moveaxis(standardised(drawn[0], law), 0, -1)
     found = heights.at(now.centre, z).T
     if not np.isfinite(found).any():

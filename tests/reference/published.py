@@ -19,9 +19,11 @@ import pytest
 
 from pkpd.checkpoint import Checkpoint
 from pkpd.data.events import read_events
-from pkpd.diagnosis.checks import sampling_checks
+from pkpd.diagnosis.checks import Check, points_check, sampling_checks, solver_check
+from pkpd.diagnosis.individual import prove_mesh
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.individual_sampling import draw
+from pkpd.points_sampling import draw as draw_by_points
 from pkpd.posterior import Posterior
 from pkpd.settings import Demands
 from pkpd.settings_individual import IndividualSampler
@@ -34,6 +36,9 @@ SHORT = IndividualSampler(chains=2, tune=300, draws=600, target_accept=0.9)
 
 LONG = SHORT.model_copy(update={"pilot": 200, "draws": 1500, "target_accept": 0.97})
 """Where the mode is a poor guide: a pilot run says where to walk, and steps are shorter."""
+
+SUMMED = IndividualSampler(chains=2, tune=300, draws=1000, effects="integrated", points=16_384)
+"""Where subjects' laws are bent or divided: their effects are summed over points, not walked."""
 
 Draws = Mapping[str, np.ndarray]
 
@@ -84,15 +89,29 @@ class Fitted:
         """Demands on the sampler that were not met, in words."""
         checks = sampling_checks(self.tree, DEMANDS, SHORT.max_treedepth)
         some = [c for c in checks if c.check.startswith(("R-hat", "bulk", "tail", "divergences"))]
+        if "points" in self.tree.children:
+            some += self._of_points()
         return [f"{c.check}: {c.value:.4g} ({c.limit})" for c in some if not c.passed]
+
+    def _of_points(self) -> list[Check]:
+        """Whether there were enough points, and draws weigh as they were walked; closed forms."""
+        posterior = Posterior(self.tree, {})
+        proof = prove_mesh(
+            self.likelihood, self.likelihood, posterior.draws(400), lambda share: None,
+            posterior.walked(400),
+        )  # fmt: skip
+        solved = solver_check(proof.pareto_k, DEMANDS, proof.shift)
+        return [points_check(self.tree["points"].attrs, DEMANDS), solved]
 
 
 def fitted(reference: Reference) -> Fitted:
-    """The reference's posterior, sampled from its marginal mode."""
+    """The reference's posterior, sampled as its settings say."""
     began = time.process_time()
     likelihood = reference.likelihood()
+    summed = likelihood.settings.sampler.effects == "integrated"
+    way = draw_by_points if summed else draw
     with TemporaryDirectory() as folder:
-        found = draw(likelihood, Checkpoint(Path(folder), "reference"), lambda stage, share: None)
+        found = way(likelihood, Checkpoint(Path(folder), "reference"), lambda stage, share: None)
     draws = Posterior(found.tree, {}).draws()
     return Fitted(reference, likelihood, found.tree, draws, time.process_time() - began)
 

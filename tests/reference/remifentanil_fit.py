@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from published import LONG, Claim, Reference, events, of_r, within
+from published import SUMMED, Claim, Reference, events, of_r, within
 
 from pkpd.individual.build import individual_likelihood
 from pkpd.individual.problem import IndividualLikelihood
@@ -92,7 +92,7 @@ def likelihood() -> IndividualLikelihood:
             "q3": Choice(median=0.1, sd=1.0, between=0.5),
             "slower": Choice(median=0.1, sd=1.0, between=0.5),
         },
-        sampler=LONG,
+        sampler=SUMMED,
     )
     return individual_likelihood(settings, ordered(load("pk_3cmt_iv")), events(records()))
 

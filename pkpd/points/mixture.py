@@ -1,0 +1,120 @@
+"""Several parts for each subject, where one normal would miss a law that is bent or has two modes.
+
+A subject of whom the data know some effects well and others hardly has a law like a bent sheet: one
+normal covers little of it, and then few points carry all weight. Parts are fitted to weighted
+points as normals, by expectation and maximisation, and drawn from as Student's t, whose tails bound
+the weights (Cappe 2008, Statistics and Computing 18:447, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import gammaln, logsumexp
+from scipy.stats import chi2
+
+from pkpd.points.proposal import Proposal, beside_law, flattened, normals
+from pkpd.points.split import Law, normal_log_density
+
+PARTS, STEPS = 6, 12
+"""Parts of each subject, and steps of the fit."""
+
+OWN = 0.3
+"""Covariance of a part that has no points yet, as a share of all points' covariance."""
+
+TAILS = 5
+"""Degrees of freedom of the t that is drawn from."""
+
+LEAST = 1e-3
+"""Share of a part, at least."""
+
+Points = Float[np.ndarray, "N K E"]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Share, mean and covariance of each subject's parts, on the scales of their parameters."""
+
+    share: Float[np.ndarray, "N M"]
+    mean: Float[np.ndarray, "N M E"]
+    covariance: Float[np.ndarray, "N M E E"]
+
+    def points(self, law: Law, count: int, seed: int) -> tuple[Points, Float[np.ndarray, "N K"]]:
+        """`count` points of the parts and an eighth as many of the law; their log-densities."""
+        rng, (subjects, _, rows) = np.random.default_rng(seed), self.mean.shape
+        root, each = np.linalg.cholesky(self.covariance), np.arange(subjects)[:, None]
+        drawn, chance = normals((subjects, rows), count, rng, uniform=2)
+        which = (chance[..., :1] > np.cumsum(self.share, axis=1)[:, None, :-1]).sum(axis=-1)
+        far = drawn * np.sqrt(TAILS / chi2.ppf(chance[..., 1:], TAILS))
+        own = self.mean[each, which] + np.einsum("nkef,nkf->nke", root[each, which], far)
+
+        def density(points: Points) -> Float[np.ndarray, "N K"]:
+            return logsumexp(self.by_part(points, t_log_density), axis=-1)
+
+        return beside_law(law, own, density, rng)
+
+    def by_part(
+        self, points: Points, law: Callable[[np.ndarray], np.ndarray]
+    ) -> Float[np.ndarray, "N K M"]:
+        """Log of each part's share times its density, `law` the standard one."""
+        root = np.linalg.cholesky(self.covariance)
+        back = np.swapaxes(np.linalg.inv(root), 2, 3)
+        log_det = np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=2)
+        parts = range(self.share.shape[1])
+        found = [law((points - self.mean[:, [m]]) @ back[:, m]) for m in parts]
+        return np.stack(found, axis=-1) + (np.log(self.share) - log_det)[:, None]
+
+    def refitted(
+        self, points: Points, weights: Float[np.ndarray, "N K"], whole: Float[np.ndarray, "N E E"]
+    ) -> Mixture:
+        """A step of the fit; with few points a part stays near a share of the `whole` spread."""
+        each = self.by_part(points, normal_log_density)
+        belongs = np.exp(each - logsumexp(each, axis=-1, keepdims=True)) * weights[..., None]
+        share = np.maximum(belongs.sum(axis=1), 1e-12)
+        mean = np.einsum("nkm,nke->nme", belongs, points) / share[..., None]
+        found = np.stack(
+            [_spread(points, mean[:, m], belongs[..., m]) for m in range(share.shape[1])], 1
+        )
+        worth = share**2 / np.maximum((belongs**2).sum(axis=1), 1e-300)
+        trust = (worth / (worth + points.shape[-1]))[..., None, None]
+        covariance = trust * found / share[..., None, None] + (1 - trust) * OWN * whole[:, None]
+        mean = np.where(share[..., None] > LEAST, mean, self.mean)
+        share = np.maximum(share, LEAST)
+        return Mixture(share / share.sum(axis=1, keepdims=True), mean, covariance)
+
+
+def mixture(before: Proposal, points: Points, log_weights: Float[np.ndarray, "N K"]) -> Mixture:
+    """Parts fitted to weighted points; at first along the direction in which these spread most."""
+    (weights, _), (whole, _) = flattened(points, log_weights), before.moved(points, log_weights)
+    along = np.linalg.eigh(whole.covariance)[1][..., -1:]
+    order = np.argsort(((points - whole.mean[:, None]) @ along)[..., 0], axis=1)
+    reached = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
+    wanted = (np.arange(PARTS) + 0.5) / PARTS
+    place = (reached[:, None] < wanted[:, None]).sum(axis=-1)
+    chosen = np.take_along_axis(order, np.minimum(place, order.shape[1] - 1), axis=1)
+    now = Mixture(
+        np.full(chosen.shape, 1 / PARTS),
+        np.take_along_axis(points, chosen[..., None], axis=1),
+        np.repeat(OWN * whole.covariance[:, None], PARTS, axis=1),
+    )
+    for _ in range(STEPS):
+        now = now.refitted(points, weights, whole.covariance)
+    return now
+
+
+def t_log_density(z: Float[np.ndarray, "... E"]) -> Float[np.ndarray, "..."]:
+    """Log-density of Student's t of `TAILS` degrees of freedom, in all directions together."""
+    rows = z.shape[-1]
+    scale = gammaln((TAILS + rows) / 2) - gammaln(TAILS / 2) - rows / 2 * np.log(TAILS * np.pi)
+    return scale - (TAILS + rows) / 2 * np.log1p((z**2).sum(axis=-1) / TAILS)
+
+
+def _spread(
+    points: Points, mean: Float[np.ndarray, "N E"], weights: Float[np.ndarray, "N K"]
+) -> Float[np.ndarray, "N E E"]:
+    """Summed weighted squares about a mean."""
+    away = points - mean[:, None]
+    return np.swapaxes(away * weights[..., None], 1, 2) @ away
