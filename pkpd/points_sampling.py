@@ -33,13 +33,12 @@ from pkpd.points.mixture import Mixture
 from pkpd.points.picked import with_effects
 from pkpd.points.proposal import Proposal
 from pkpd.points.rounds import (
-    LATER,
     MOST,
     Counts,
     Standing,
     beginning,
+    closer,
     covariance,
-    drawn_in,
     highest,
     in_parts,
     round_,
@@ -86,7 +85,7 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
     lap("plan the mesh")
     cloud, now = _gathered(heights, now, kept, progress)
     lap("solve points")
-    mode = highest(cloud, now.centre, 1.0)
+    mode = highest(cloud, now.centre, WALL * now.sd)
     spread = covariance(cloud, mode)
     space = population_space(likelihood)
     with kept.evaluations("sampling") as known:
@@ -159,8 +158,7 @@ def _gathered(
         drawn = parts.points(law, chosen.points, chosen.seed)
         cloud = tilted(heights.split, now.centre, drawn, found["heights"])
         return replace(cloud, leans=jnp.asarray(found["leans"]), bend=found["bend"]), now
-    now, _ = drawn_in(heights, now, LATER, chosen.seed + 1000)
-    now = round_(heights, now, chosen.seed + 2000, LATER)
+    now = closer(heights, now, chosen.seed + 1000)
     progress("solving points", 0.4)
     parts = in_parts(heights, now, Counts(min(512, chosen.points)), chosen.seed + 3000)
     progress("solving points", 0.6)

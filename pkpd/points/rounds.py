@@ -60,8 +60,13 @@ class Counts:
 FIRST = Counts(64, 72)
 """In a round of the search; all have slopes, for the mean slope of few is no guide."""
 
-LATER = Counts(256, 288)
-"""In the round that looks closer."""
+LATER = Counts(256, 144)
+"""In the rounds that look closer."""
+
+CLOSE, CLOSER = 1.0, 5
+"""Of these rounds one that moves no number by more, in its own posterior SDs, is the last; and how
+many at most. What the density's expansion errs by grows with the way from the centre to the mode.
+"""
 
 
 @dataclass(frozen=True)
@@ -83,13 +88,29 @@ def beginning(heights: Heights, size: int) -> Standing:
     return Standing(centre, np.ones(size), of_law(law))
 
 
-def round_(heights: Heights, now: Standing, seed: int, counts: Counts = FIRST) -> Standing:
+def round_(heights: Heights, now: Standing, seed: int) -> Standing:
     """One round: points solved, the population moved if it is free, proposals drawn in."""
     if not now.free:
-        after, power = drawn_in(heights, now, counts, seed + now.done)
+        after, power = drawn_in(heights, now, FIRST, seed + now.done)
         ready = (power == 1).mean() >= SETTLED or now.done + 1 >= HELD
         return replace(after, done=now.done + 1, free=bool(ready))
-    cloud = solved(heights, now, counts, seed + now.done)
+    cloud = solved(heights, now, FIRST, seed + now.done)
+    return _moved(now, cloud, STAYS)
+
+
+def closer(heights: Heights, now: Standing, seed: int) -> Standing:
+    """Rounds of more points with exact curvatures, until one hardly moves the population."""
+    for again in range(CLOSER):
+        now, _ = drawn_in(heights, now, LATER, seed + 2 * again)
+        cloud = solved(heights, now, LATER, seed + 2 * again + 1, exact=True)
+        now = _moved(now, cloud, CLOSE)
+        if now.settled:
+            break
+    return now
+
+
+def _moved(now: Standing, cloud: Tilted, stays: float) -> Standing:
+    """The population at the mode of what its points make, as far as weights are believed there."""
     way = highest(cloud, now.centre, BOX) - now.centre
     for share in 0.5 ** np.arange(HALVINGS):
         centre = now.centre + share * way
@@ -97,8 +118,8 @@ def round_(heights: Heights, now: Standing, seed: int, counts: Counts = FIRST) -
         if power.mean() >= BELIEVED:
             break
     sd = np.sqrt(np.diag(covariance(cloud, centre)))
-    stays = (np.abs(centre - now.centre) / sd).max(initial=0.0) <= STAYS
-    return Standing(centre, sd, moved, now.done + 1, True, bool(stays and share == 1))
+    stay = (np.abs(centre - now.centre) / sd).max(initial=0.0) <= stays
+    return Standing(centre, sd, moved, now.done + 1, True, bool(stay and share == 1))
 
 
 def drawn_in(
@@ -176,7 +197,9 @@ def _joined(
     return np.concatenate([*found, np.moveaxis(exact, -1, 0)], axis=-1)
 
 
-def highest(cloud: Tilted, start: Float[np.ndarray, " P"], box: float) -> Float[np.ndarray, " P"]:
+def highest(
+    cloud: Tilted, start: Float[np.ndarray, " P"], box: float | Float[np.ndarray, " P"]
+) -> Float[np.ndarray, " P"]:
     """The density's mode, by Newton's steps of `REACH` SDs at most, within a box about `start`.
 
     Not by a search that leaps: far out the density is not to be believed, and may rise there.
