@@ -38,7 +38,7 @@ def _scores(
     cloud: Tilted, at: Float[np.ndarray, " P"], chosen: np.ndarray
 ) -> Float[np.ndarray, "N P"]:
     """Each subject's score, but for a constant, from some of its points."""
-    part = replace(cloud, features=cloud.features[:, :, chosen], base=cloud.base[:, chosen])
+    part = replace(cloud, z=cloud.z[:, :, chosen], base=cloud.base[:, chosen])
     means = np.asarray(subject_means(part, at))
     split = cloud.split
     centre = jnp.asarray(cloud.centre)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from pkpd.points.split import Split
-from pkpd.points.tilted import Tilted, weighed
+from pkpd.points.tilted import Tilted, features, weighed
 
 
 def picked(weights: Float[Array, "N K"], chance: Float[Array, " N"]) -> Int[Array, " N"]:
@@ -37,13 +37,13 @@ def with_effects(
 
 @partial(jax.jit, static_argnums=0)
 def _drawn(split: Split, key: Array, z: Array, heights: Array, *arrays: Array):
-    centre, made, base, leans, bend = arrays
-    log_weights, leant, away = weighed(split, z, centre, made, base, leans)
+    centre, points, base, leans, bend = arrays
+    log_weights, leant, away = weighed(split, z, centre, points, base, leans)
     share = jnp.exp(log_weights - log_weights.max(axis=1, keepdims=True))
     chosen = picked(share, jax.random.uniform(key, (len(base),)))
     rows = jnp.arange(len(base))
-    found = made[rows, :, chosen].astype(float)
-    height = heights[rows, chosen] + leant[:, 0] + (leant[:, 1:] * found).sum(axis=1)
+    found = points[rows, :, chosen].astype(float)
+    height = heights[rows, chosen] + leant[:, 0] + (leant[:, 1:] * features(found)).sum(axis=1)
     (m, a), (m0, a0) = split.law(z), split.law(centre)
-    own = found[:, : len(a)] @ a0.T + m0 - m
+    own = found @ a0.T + m0 - m
     return jnp.linalg.solve(a, own.T), height.sum() + away @ bend @ away / 2

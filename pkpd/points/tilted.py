@@ -47,7 +47,7 @@ LOOSE = 4.0
 
 @dataclass(frozen=True)
 class Tilted:
-    """Solved points: `features` and `base` in float32, and `taken` off the latter in all.
+    """Solved points: `z` and `base` in float32, and `taken` off the latter in all.
 
     `heights` are their log-likelihoods, `leans` slopes and curvatures as functions
     of 1 and the features.
@@ -57,7 +57,7 @@ class Tilted:
     centre: Float[np.ndarray, " P"]
     points: Float[np.ndarray, "N K E"]
     heights: Float[np.ndarray, "N K"]
-    features: Float[Array, "N F K"]
+    z: Float[Array, "N E K"]
     base: Float[Array, "N K"]
     taken: float
     leans: Float[Array, "N F1 2d"]
@@ -83,7 +83,7 @@ class Tilted:
         """What compiled functions take beside the split."""
         return (
             jnp.asarray(self.centre),
-            self.features,
+            self.z,
             self.base,
             self.leans,
             jnp.asarray(self.bend),
@@ -103,12 +103,12 @@ def tilted(
     scale = np.linalg.slogdet(np.asarray(law[1]))[1]
     base = heights + normal_log_density(z) - scale - log_q - np.log(z.shape[1])
     most = base.max(axis=1, keepdims=True)
-    made, size = features(z), len(split.others)
+    size, count = len(split.others), features(z[:, :1]).shape[-1]
     return Tilted(
         split, centre, points, heights,
-        jnp.asarray(np.ascontiguousarray(np.swapaxes(made, 1, 2)), jnp.float32),
+        jnp.asarray(np.ascontiguousarray(np.swapaxes(z, 1, 2)), jnp.float32),
         jnp.asarray(np.maximum(base - most, -1e30), jnp.float32), float(most.sum()),
-        jnp.zeros((len(z), made.shape[-1] + 1, 2 * size)), np.zeros((size, size)),
+        jnp.zeros((len(z), count + 1, 2 * size)), np.zeros((size, size)),
     )  # fmt: skip
 
 
@@ -117,10 +117,18 @@ def powers(away: Float[Array, " d"]) -> Float[Array, " 2d"]:
     return jnp.concatenate([away, away**2 / 2])
 
 
-def features(z: Float[np.ndarray, "N K E"]) -> Float[np.ndarray, "N K F"]:
+def features(z: Float[np.ndarray, "... E"]) -> Float[np.ndarray, "... F"]:
     """z and the products of its entries."""
-    rows = np.triu_indices(z.shape[-1])
-    return np.concatenate([z, z[..., rows[0]] * z[..., rows[1]]], axis=-1)
+    rows, xp = np.triu_indices(z.shape[-1]), np if isinstance(z, np.ndarray) else jnp
+    return xp.concatenate([z, z[..., rows[0]] * z[..., rows[1]]], axis=-1)
+
+
+def times_features(z: Float[Array, "E K"], along: Float[Array, " F"]) -> Float[Array, " K"]:
+    """Each point's features times a vector, none of them written to memory."""
+    size = len(z)
+    row = dict(zip(zip(*np.triu_indices(size), strict=True), along[size:], strict=True))
+    inner = [along[i] + sum(row[i, j] * z[j] for j in range(i, size)) for i in range(size)]
+    return sum(each * z[i] for i, each in enumerate(inner))
 
 
 def leaning(
@@ -171,22 +179,22 @@ def subject_means(cloud: Tilted, z: Float[np.ndarray, " P"]) -> Float[np.ndarray
 
 @partial(jax.jit, static_argnums=0)
 def _means(
-    split: Split, z: Array, centre: Array, made: Array, base: Array, leans: Array
+    split: Split, z: Array, centre: Array, points: Array, base: Array, leans: Array
 ) -> Float[Array, "N F"]:
     along, _ = turned(split, z, centre)
     leant = leans @ powers((z - centre)[split.others])
-    return summed(along + leant[:, 1:], made, _near(base))[1]
+    return summed(along + leant[:, 1:], points, _near(base))[1]
 
 
 @partial(jax.jit, static_argnums=0)
 def _weights(
-    split: Split, z: Array, centre: Array, made: Array, base: Array, leans: Array, _: Array
+    split: Split, z: Array, centre: Array, points: Array, base: Array, leans: Array, _: Array
 ) -> Float[Array, "N K"]:
-    return weighed(split, z, centre, made, base, leans, whole=True)[0]
+    return weighed(split, z, centre, points, base, leans, whole=True)[0]
 
 
 def weighed(
-    split: Split, z: Array, centre: Array, made: Array, base: Array, leans: Array,
+    split: Split, z: Array, centre: Array, points: Array, base: Array, leans: Array,
     *, whole: bool = False,
 ) -> tuple[Float[Array, "N K"], Float[Array, "N F1"], Float[Array, " d"]]:  # fmt: skip
     """Log-weights of the points (`whole`: of those left out, too), leans times d, and d."""
@@ -195,7 +203,7 @@ def weighed(
     leant = leans @ powers(away)
     own = (along + leant[:, 1:]).astype(jnp.float32)
     start = base if whole else _near(base)
-    return start + jnp.einsum("nfk,nf->nk", made, own), leant, away
+    return start + jax.vmap(times_features)(points, own), leant, away
 
 
 def _near(base: Float[Array, "N K"]) -> Float[Array, "N K"]:
@@ -204,12 +212,12 @@ def _near(base: Float[Array, "N K"]) -> Float[Array, "N K"]:
 
 @partial(jax.jit, static_argnums=0)
 def _likelihood(
-    split: Split, z: Array, centre: Array, made: Array, base: Array, leans: Array, bend: Array
+    split: Split, z: Array, centre: Array, points: Array, base: Array, leans: Array, bend: Array
 ) -> tuple[Float[Array, ""], Float[Array, " P"]]:
     (along, constant), back = jax.vjp(lambda z: turned(split, z, centre), z)
     away = (z - centre)[split.others]
     leant = leans @ powers(away)
-    each, means = summed(along + leant[:, 1:], made, _near(base))
+    each, means = summed(along + leant[:, 1:], points, _near(base))
     (slope,) = back((means, jnp.ones(())))
     drawn = leans[:, 0].sum(axis=0) + jnp.einsum("nf,nfd->d", means, leans[:, 1:])
     value = (each + leant[:, 0]).sum() + constant + away @ bend @ away / 2
@@ -218,22 +226,22 @@ def _likelihood(
 
 
 def summed(
-    along: Float[Array, "N F"], made: Float[Array, "N F K"], base: Float[Array, "N K"]
+    along: Float[Array, "N F"], points: Float[Array, "N E K"], base: Float[Array, "N K"]
 ) -> tuple[Float[Array, " N"], Float[Array, "N F"]]:
     """Of each subject the log of its points' summed weights, and its features' weighted mean.
 
-    Subject by subject, so that its features are read once for both.
+    Subject by subject, features made of its points each time: reading them would take longer.
     """
 
     def one(own: tuple[Array, Array, Array]) -> tuple[Array, Array]:
-        found, base, along = own
-        weight = base + along @ found
+        z, base, along = own
+        weight = base + times_features(z, along)
         most = weight.max()
         share = jnp.exp(weight - most)
         total = share.sum()
-        return most + jnp.log(total), found @ (share / total)
+        return most + jnp.log(total), features(z.T).T @ (share / total)
 
-    each, means = jax.lax.map(one, (made, base, along.astype(jnp.float32)))
+    each, means = jax.lax.map(one, (points, base, along.astype(jnp.float32)))
     return each.astype(float), means.astype(float)
 
 
