@@ -44,6 +44,9 @@ alone would let such points, which weigh nothing, carry off the density.
 LOOSE = 4.0
 """Prior variance of a regressed slope's coefficients, in units of what one point tells."""
 
+NEARBY = 1152
+"""Points of a subject whose features are made at once: they stay in the processor's cache."""
+
 
 @dataclass(frozen=True)
 class Tilted:
@@ -121,6 +124,12 @@ def features(z: Float[np.ndarray, "... E"]) -> Float[np.ndarray, "... F"]:
     """z and the products of its entries."""
     rows, xp = np.triu_indices(z.shape[-1]), np if isinstance(z, np.ndarray) else jnp
     return xp.concatenate([z, z[..., rows[0]] * z[..., rows[1]]], axis=-1)
+
+
+def _rows(z: Float[Array, "E K"]) -> Float[Array, "F K"]:
+    """The same of points side by side: ten times as fast where they are many."""
+    rows = np.triu_indices(len(z))
+    return jnp.concatenate([z, z[rows[0]] * z[rows[1]]])
 
 
 def times_features(z: Float[Array, "E K"], along: Float[Array, " F"]) -> Float[Array, " K"]:
@@ -230,19 +239,29 @@ def summed(
 ) -> tuple[Float[Array, " N"], Float[Array, "N F"]]:
     """Of each subject the log of its points' summed weights, and its features' weighted mean.
 
-    Subject by subject, features made of its points each time: reading them would take longer.
+    Some points of one subject at a time, their features made each time: reading them takes longer.
     """
+    count, rows, size = points.shape
+    near = next(k for k in range(min(NEARBY, size), 0, -1) if size % k == 0)
+    along = along.astype(jnp.float32)
 
-    def one(own: tuple[Array, Array, Array]) -> tuple[Array, Array]:
-        z, base, along = own
-        weight = base + times_features(z, along)
+    def one(place: tuple[Array, Array]) -> tuple[Array, Array]:
+        subject, start = place
+        z = jax.lax.dynamic_slice(points, (subject, 0, start), (1, rows, near))[0]
+        own = jax.lax.dynamic_slice(base, (subject, start), (1, near))[0]
+        weight = own + times_features(z, along[subject])
         most = weight.max()
         share = jnp.exp(weight - most)
         total = share.sum()
-        return most + jnp.log(total), features(z.T).T @ (share / total)
+        return most + jnp.log(total), _rows(z) @ (share / total)
 
-    each, means = jax.lax.map(one, (points, base, along.astype(jnp.float32)))
-    return each.astype(float), means.astype(float)
+    starts = jnp.arange(0, size, near)
+    subjects = jnp.repeat(jnp.arange(count), len(starts))
+    each, means = jax.lax.map(one, (subjects, jnp.tile(starts, count)))
+    each, means = each.astype(float).reshape(count, -1), means.astype(float)
+    total = jax.nn.logsumexp(each, axis=1)
+    share = jnp.exp(each - total[:, None])
+    return total, jnp.einsum("nc,ncf->nf", share, means.reshape(*share.shape, -1))
 
 
 @partial(jax.jit, static_argnums=0)
