@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from pkpd.points.split import Split
-from pkpd.points.tilted import Tilted, features, weighed
+from pkpd.points.tilted import Tilted, feature_rows, weighed
 
 
 def picked(weights: Float[Array, "N K"], chance: Float[Array, " N"]) -> Int[Array, " N"]:
@@ -43,7 +43,8 @@ def _drawn(split: Split, key: Array, z: Array, heights: Array, *arrays: Array):
     chosen = picked(share, jax.random.uniform(key, (len(base),)))
     rows = jnp.arange(len(base))
     found = points[rows, :, chosen].astype(float)
-    height = heights[rows, chosen] + leant[:, 0] + (leant[:, 1:] * features(found)).sum(axis=1)
+    leaning = (leant[:, 1:] * feature_rows(found.T).T).sum(axis=1)
+    height = heights[rows, chosen] + leant[:, 0] + leaning
     (m, a), (m0, a0) = split.law(z), split.law(centre)
     own = found @ a0.T + m0 - m
     return jnp.linalg.solve(a, own.T), height.sum() + away @ bend @ away / 2
