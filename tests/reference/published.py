@@ -37,9 +37,7 @@ SHORT = IndividualSampler(chains=2, tune=300, draws=600, target_accept=0.9)
 LONG = SHORT.model_copy(update={"pilot": 200, "draws": 1500, "target_accept": 0.97})
 """Where the mode is a poor guide: a pilot run says where to walk, and steps are shorter."""
 
-SUMMED = IndividualSampler(
-    chains=2, tune=300, draws=1000, target_accept=0.9, effects="integrated", points=32_768
-)
+SUMMED = IndividualSampler(chains=2, tune=300, draws=1000, effects="integrated", points=16_384)
 """Where subjects' laws are bent or divided: their effects are summed over points, not walked."""
 
 Draws = Mapping[str, np.ndarray]
