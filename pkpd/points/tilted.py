@@ -127,7 +127,7 @@ def features(z: Float[np.ndarray, "... E"]) -> Float[np.ndarray, "... F"]:
 
 
 def feature_rows(z: Float[Array, "E K"]) -> Float[Array, "F K"]:
-    """The same of points side by side: ten times as fast where they are many."""
+    """The same of points side by side, where nothing need be turned round."""
     rows = np.triu_indices(len(z))
     return jnp.concatenate([z, z[rows[0]] * z[rows[1]]])
 
