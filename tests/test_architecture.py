@@ -189,6 +189,11 @@ def test_functions_take_few_parameters(module):
     assert {name: n for name, n in counts.items() if n > MOST_PARAMETERS} == {}
 
 
+def test_no_two_files_of_tests_have_the_same_name():
+    paths = sorted((ROOT / "tests").rglob("test_*.py"))
+    assert [p for p in paths if [q.name for q in paths].count(p.name) > 1] == []
+
+
 def test_every_import_is_of_a_package_that_pyproject_names():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]

@@ -159,8 +159,7 @@ def solved(
     some = np.sort(np.random.default_rng(seed).choice(len(z), counts.slopes, replace=False))
     steps = np.clip(now.sd, *STEPS)
     slopes, bows = sloped(heights, now.centre, z[some], steps)
-    known = np.where(np.isin(split.others, split.outcomes) & exact, bows, 0.0)
-    near = standardised(drawn[0][:, some], law)
+    near, known = standardised(drawn[0][:, some], law), bows * exact
     leans = leaning(near, np.concatenate([slopes, known], axis=-1), log_weights[:, some])
     cloud = replace(cloud, leans=jnp.asarray(leans))
     if not exact:
@@ -175,18 +174,16 @@ def solved(
 def sloped(
     heights: Heights, centre: np.ndarray, z: Float[np.ndarray, "K E N"], steps: np.ndarray
 ) -> tuple[Float[np.ndarray, "N K d"], Float[np.ndarray, "N K d"]]:
-    """Slopes and curvatures along what stands in the likelihood; exact for outcomes' numbers."""
-    split, here = heights.split, heights.at(centre, z)
-    slopes, bows = [], []
-    for place in split.equations:
+    """Slopes along what stands in the likelihood; and curvatures, 0 for those of the equations."""
+    slopes = []
+    for place in heights.split.equations:
         step = np.zeros(len(centre))
         step[place] = steps[place]
         up, down = heights.at(centre + step, z), heights.at(centre - step, z)
         with np.errstate(invalid="ignore"):
             slopes.append((up - down) / (2 * steps[place]))
-            bows.append((up - 2 * here + down) / steps[place] ** 2)
     first, second = heights.sloped(centre, z)
-    return _joined(slopes, first), _joined(bows, second)
+    return _joined(slopes, first), _joined([np.zeros_like(each) for each in slopes], second)
 
 
 def _joined(

@@ -47,6 +47,7 @@ def test_slopes_and_curvatures_are_derivatives(small):
     places = heights.split.others
     assert slopes == pytest.approx(np.moveaxis(first[..., places], 1, 0), abs=1e-4)
     own = np.moveaxis(second[..., places, places], 1, 0)
+    own[..., : len(heights.split.equations)] = 0.0  # those of the equations go with the mean
     assert bows == pytest.approx(own, abs=1e-2)
 
 
