@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
 from pkpd import pymc_bridge
 from pkpd.checkpoint import Checkpoint
@@ -56,6 +57,14 @@ UNSETTLED = (
 )
 """Said where the search finds no mode."""
 
+LED_AWAY = (
+    "The points lead to a mode {far:.0f} SDs from where they were solved, along {names}: too far "
+    "for what they tell of numbers that stand in the equations and do not vary. Hold one that the "
+    "data hardly know (`fixed`), let it vary (`between`), or walk the effects "
+    '(`sampler.effects = "walked"`).'
+)
+"""Said where the density is not to be believed at its own mode."""
+
 Progress = Callable[[str, float], None]
 SLOPED = 144
 """Points of each subject that slopes are regressed on."""
@@ -65,6 +74,9 @@ PART = ("share", "mean", "covariance")
 
 WALL, STEEP = 7.0, 100.0
 """How far in SDs the density is believed, and how steeply it falls beyond."""
+
+FAR = 4.0
+"""How far in SDs its mode may lie from the population that the points were solved at."""
 
 SEEN = 6
 """Draws at which the mesh must hold."""
@@ -85,7 +97,7 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
     lap("plan the mesh")
     cloud, now = _gathered(heights, now, kept, progress)
     lap("solve points")
-    mode = highest(cloud, now.centre, WALL * now.sd)
+    mode = mode_of(cloud, now)
     spread = covariance(cloud, mode)
     space = population_space(likelihood)
     with kept.evaluations("sampling") as known:
@@ -169,6 +181,17 @@ def _gathered(
     _remember(path, {**_told(now), **made})
     progress("solving points", 1.0)
     return cloud, now
+
+
+def mode_of(cloud: Tilted, now: Standing) -> Float[np.ndarray, " P"]:
+    """The density's mode; `FitError` where it is too far from the points' population."""
+    mode = highest(cloud, now.centre, WALL * now.sd)
+    away = np.abs(mode - now.centre) / now.sd
+    if away.max() > FAR:
+        labels = _labels(population_space(cloud.split.effects.likelihood))
+        names = ", ".join(f"`{labels[k]}`" for k in np.argsort(-away) if away[k] > FAR)
+        raise FitError(LED_AWAY.format(far=away.max(), names=names))
+    return mode
 
 
 def _start(likelihood: IndividualLikelihood, now: Standing, cloud: Tilted | None) -> Start:

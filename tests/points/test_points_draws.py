@@ -14,7 +14,7 @@ from pkpd.points.error import quadrature_error
 from pkpd.points.picked import picked, with_effects
 from pkpd.points.proposal import normalised
 from pkpd.points.rounds import Counts, covariance, highest, solved
-from pkpd.points_sampling import draw
+from pkpd.points_sampling import FAR, draw, mode_of
 from pkpd.settings_individual import IndividualSampler
 
 
@@ -99,6 +99,15 @@ def test_a_search_that_never_settles_ends_with_a_word(neonates, tmp_path, monkey
     monkeypatch.setattr(points_sampling, "MOST", 1)
     with pytest.raises(FitError, match="still moves"):
         draw(_quick(neonates[0]), Checkpoint(tmp_path, "one"), lambda stage, share: None)
+
+
+def test_a_mode_far_from_the_points_is_refused_by_name(standing, cloud):
+    _, now = standing
+    near = mode_of(cloud, now)
+    assert np.abs((near - now.centre) / now.sd).max() < FAR
+    rising = replace(cloud, bend=np.full_like(cloud.bend, 1e6))  # the density climbs without end
+    with pytest.raises(FitError, match=r"lead to a mode . SDs .* along `concentration_"):
+        mode_of(rising, now)
 
 
 def test_a_pilot_run_is_refused_where_there_is_none():
