@@ -8,21 +8,17 @@ subject. Each stage is kept beside the draws as it ends: a run killed later goes
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
 
 from pkpd import pymc_bridge
 from pkpd.checkpoint import Checkpoint
-from pkpd.errors import FitError
-from pkpd.files import replacing
 from pkpd.individual.kept_mesh import replanned
 from pkpd.individual.modes import effects_of
 from pkpd.individual.problem import IndividualLikelihood, population_space
@@ -32,38 +28,18 @@ from pkpd.points.error import quadrature_error
 from pkpd.points.heights import Heights
 from pkpd.points.mixture import Mixture
 from pkpd.points.picked import with_effects
-from pkpd.points.proposal import Proposal
 from pkpd.points.rounds import (
-    MOST,
     Counts,
     Standing,
-    beginning,
     closer,
     covariance,
-    highest,
     in_parts,
-    round_,
     solved,
     worth,
 )
 from pkpd.points.tilted import Tilted, tilted
+from pkpd.points_search import WALL, labels, mode_of, remember, remembered, searched, told_of
 from pkpd.variation import standard
-from pkpd.variation.space import Space
-
-UNSETTLED = (
-    f"After {MOST} rounds of points the population still moves: the data hardly know some number, "
-    "or a prior is far from them. Hold it or give it a narrower prior, or walk the effects "
-    '(`sampler.effects = "walked"`).'
-)
-"""Said where the search finds no mode."""
-
-LED_AWAY = (
-    "The points lead to a mode {far:.0f} SDs from where they were solved, along {names}: too far "
-    "for what they tell of numbers that stand in the equations and do not vary. Hold one that the "
-    "data hardly know (`fixed`), let it vary (`between`), or walk the effects "
-    '(`sampler.effects = "walked"`).'
-)
-"""Said where the density is not to be believed at its own mode."""
 
 Progress = Callable[[str, float], None]
 SLOPED = 144
@@ -72,11 +48,8 @@ SLOPED = 144
 PART = ("share", "mean", "covariance")
 """What a mixture is made of."""
 
-WALL, STEEP = 7.0, 100.0
-"""How far in SDs the density is believed, and how steeply it falls beyond."""
-
-FAR = 4.0
-"""How far in SDs its mode may lie from the population that the points were solved at."""
+STEEP = 100.0
+"""How steeply the density falls beyond the `WALL`."""
 
 SEEN = 6
 """Draws at which the mesh must hold."""
@@ -90,7 +63,7 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
     def lap(stage: str) -> None:
         seconds[stage] = time.perf_counter() - began - sum(seconds.values())
 
-    now = _searched(likelihood, kept, progress)
+    now = searched(likelihood, kept, progress)
     lap("find start")
     start = replanned(_start(likelihood, now, None), _some_draws(likelihood, now, chosen.seed))
     heights = Heights(start.likelihood)
@@ -111,48 +84,11 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
         "count": cloud.points.shape[1],
         "least_worth": float(worth(cloud, mode).min()),
         "error": float(error.max()),
-        "worst": _labels(space)[int(error.argmax())],
+        "worst": labels(space)[int(error.argmax())],
     }
     whole["points"] = xr.DataTree(xr.Dataset(attrs=told))
     lap("pick effects")
     return Drawn(whole, _start(start.likelihood, now, cloud), seconds, {"sampling": known.replayed})
-
-
-def _searched(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress) -> Standing:
-    """The rounds' end; those that runs before have done are not done again."""
-    path = kept.path("rounds.npz")
-    heights, size = Heights(likelihood), population_space(likelihood).size
-    now = _remembered(path)[0] if path.is_file() else beginning(heights, size)
-    while not now.settled and now.done < MOST:
-        progress("finding a start", min(0.95, now.done / 20))
-        now = round_(heights, now, likelihood.settings.sampler.seed)
-        _remember(path, _told(now))
-    if not now.settled:
-        raise FitError(UNSETTLED)
-    progress("finding a start", 1.0)
-    return now
-
-
-def _told(now: Standing) -> dict[str, np.ndarray]:
-    """A standing as arrays."""
-    return {"centre": now.centre, "sd": now.sd, "mean": now.proposal.mean,
-            "covariance": now.proposal.covariance,
-            "state": np.array([now.done, now.free, now.settled])}  # fmt: skip
-
-
-def _remember(path: Path, told: Mapping[str, np.ndarray]) -> None:
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **told)
-
-
-def _remembered(path: Path) -> tuple[Standing, dict[str, np.ndarray]]:
-    """A standing, and what else lies in its file."""
-    with np.load(path) as file:
-        found = dict(file)
-    done, free, settled = found["state"]
-    proposal = Proposal(found["mean"], found["covariance"])
-    now = Standing(found["centre"], found["sd"], proposal, int(done), bool(free), bool(settled))
-    return now, found
 
 
 def _gathered(
@@ -164,7 +100,7 @@ def _gathered(
     """
     path, chosen = kept.path("points.npz"), heights.likelihood.settings.sampler
     if path.is_file():
-        now, found = _remembered(path)
+        now, found = remembered(path)
         law = heights.split.law(jnp.asarray(now.centre))
         parts = Mixture(*(found[f"part_{name}"] for name in PART))
         drawn = parts.points(law, chosen.points, chosen.seed)
@@ -178,20 +114,9 @@ def _gathered(
     cloud = solved(heights, now, many, chosen.seed, by=parts, exact=True)
     made = {"heights": cloud.heights, "leans": np.asarray(cloud.leans), "bend": cloud.bend}
     made |= {f"part_{name}": getattr(parts, name) for name in PART}
-    _remember(path, {**_told(now), **made})
+    remember(path, {**told_of(now), **made})
     progress("solving points", 1.0)
     return cloud, now
-
-
-def mode_of(cloud: Tilted, now: Standing) -> Float[np.ndarray, " P"]:
-    """The density's mode; `FitError` where it is too far from the points' population."""
-    mode = highest(cloud, now.centre, WALL * now.sd)
-    away = np.abs(mode - now.centre) / now.sd
-    if away.max() > FAR:
-        labels = _labels(population_space(cloud.split.effects.likelihood))
-        names = ", ".join(f"`{labels[k]}`" for k in np.argsort(-away) if away[k] > FAR)
-        raise FitError(LED_AWAY.format(far=away.max(), names=names))
-    return mode
 
 
 def _start(likelihood: IndividualLikelihood, now: Standing, cloud: Tilted | None) -> Start:
@@ -274,8 +199,3 @@ def _with_effects(tree: Any, cloud: Tilted, seed: int) -> Any:
     return xr.DataTree.from_dict(
         {"posterior": whole, "sample_stats": tree["sample_stats"].dataset, "walked": told}
     )
-
-
-def _labels(space: Space) -> list[str]:
-    """A name for each number of the flat vector."""
-    return [v.name for v in space.variables for _ in range(v.size)]

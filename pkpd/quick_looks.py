@@ -1,4 +1,4 @@
-"""Quick looks at a fit: a mode, a Gaussian about it, or Pathfinder; no posterior.
+"""Quick looks at a fit: a mode, a Gaussian about it, Pathfinder, or points; no posterior.
 
 Fits of arms and joint fits: `quick_population`. Of an individual-level fit the mode is that of the
 marginal posterior: random effects are integrated by Laplace's approximation
@@ -6,7 +6,8 @@ marginal posterior: random effects are integrated by Laplace's approximation
 standardised, unbounded coordinates z (log, logit or the number itself over its prior's SD), where
 no SD can run off to zero; a mode depends on coordinates, and this one is told on the natural scale.
 Laplace's Gaussian has the inverse Hessian there as its covariance. Each z is a number of its own,
-monotone in the natural value, so its quantiles are exact. Pathfinder: `quick_pathfinder`.
+monotone in the natural value, so its quantiles are exact. Pathfinder: `quick_pathfinder`; points
+of each subject: `quick_points`.
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.individual_folder import IndividualFit, individual_provenance, open_individual
 from pkpd.individual_sampling import remembered_start
 from pkpd.quick_mode import COLUMNS, Mode, look_table, settled
+from pkpd.quick_points import points_mode
 from pkpd.quick_population import population_look
 from pkpd.settings_individual import is_individual
 from pkpd.variation import standard
+from pkpd.variation.space import Space
 
-KINDS = ("map", "laplace", "pathfinder")
+KINDS = ("map", "laplace", "pathfinder", "points")
 
 __all__ = ["COLUMNS", "KINDS", "Mode", "QuickLook", "marginal_mode", "quick"]
 
@@ -64,8 +67,9 @@ class QuickLook:
 
 def quick(folder: Path, kind: str, *, progress: Progress) -> QuickLook:
     """A quick look at a fit; writes `quick-KIND.csv` and touches no result of a run."""
-    _checked(kind)
-    look = _individual_look if is_individual(folder / "fit.toml") else population_look
+    individual = is_individual(folder / "fit.toml")
+    _checked(kind, individual=individual)
+    look = _individual_look if individual else population_look
     table, told = look(folder, kind, progress)
     path = folder / f"quick-{kind}.csv"
     with replacing(path) as partial:
@@ -81,14 +85,21 @@ def _individual_look(folder: Path, kind: str, progress: Progress) -> tuple[pd.Da
     level = likelihood.settings.predictions.level
     if kind == "pathfinder":
         return _pathfinder(opened, level, progress)
+    if kind == "points":
+        kept = checkpoint(opened.folder, individual_provenance(opened))
+        mode, told = points_mode(likelihood, kept, progress)
+        return _gaussian(population_space(likelihood), mode, "points eti", level, told)
     return _at_mode(likelihood, kind, level, progress)
 
 
-def _checked(kind: str) -> None:
-    """Nothing, if this kind of look is known and its package is there."""
+def _checked(kind: str, *, individual: bool) -> None:
+    """Nothing, if this kind of look is known, is one of such a fit, and its package is there."""
     if kind not in KINDS:
         known = ", ".join(KINDS)
         raise DataError([Fault("--quick", f"no quick look '{kind}'", f"Choose one of {known}")])
+    if kind == "points" and not individual:
+        remedy = "Choose map, laplace or pathfinder"
+        raise DataError([Fault("--quick points", "the fit is not of individuals alone", remedy)])
     if kind == "pathfinder" and importlib.util.find_spec("blackjax") is None:
         remedy = "Run: pip install 'pkpd-ox40[quick]'"
         raise DataError([Fault("--quick pathfinder", "blackjax is not installed", remedy)])
@@ -97,18 +108,26 @@ def _checked(kind: str) -> None:
 def _at_mode(
     likelihood: IndividualLikelihood, kind: str, level: float, progress: Progress
 ) -> tuple[pd.DataFrame, str]:
-    mode = marginal_mode(likelihood, progress)
-    z = mode.at[None]
+    mode, space = marginal_mode(likelihood, progress), population_space(likelihood)
     if kind == "laplace":
-        sd = np.sqrt(np.diag(mode.covariance))
-        z = mode.at + ndtri([[0.5], [(1 - level) / 2], [(1 + level) / 2]]) * sd
-    space = population_space(likelihood)
+        return _gaussian(space, mode, "laplace eti", level, "")
+    value = np.asarray(standard.to_natural(space, jnp.asarray(mode.at)))
+    return look_table(space, value, None, "mode", level), f"{_told(mode)}It has no interval."
+
+
+def _gaussian(
+    space: Space, mode: Mode, kind: str, level: float, told: str
+) -> tuple[pd.DataFrame, str]:
+    """The table of the Gaussian about a mode, and what to say with it."""
+    sd = np.sqrt(np.diag(mode.covariance))
+    z = mode.at + ndtri([[0.5], [(1 - level) / 2], [(1 + level) / 2]]) * sd
     values = np.array([np.asarray(standard.to_natural(space, jnp.asarray(each))) for each in z])
-    told = f"Mode of the marginal posterior, log-density {mode.log_density:.6g}. "
-    if kind == "map":
-        return look_table(space, values[0], None, "mode", level), told + "It has no interval."
-    table = look_table(space, values[0], values[1:], "laplace eti", level)
-    return table, told + "Intervals are of the Gaussian about it."
+    table = look_table(space, values[0], values[1:], kind, level)
+    return table, f"{told}{_told(mode)}Intervals are of the Gaussian about it."
+
+
+def _told(mode: Mode) -> str:
+    return f"Mode of the marginal posterior, log-density {mode.log_density:.6g}. "
 
 
 def marginal_mode(likelihood: IndividualLikelihood, progress: Progress) -> Mode:

@@ -24,7 +24,7 @@ Look = Annotated[
     typer.Option(
         "--quick",
         metavar="KIND",
-        help="map, laplace or pathfinder: a quick look, not a posterior; writes quick-KIND.csv.",
+        help="map, laplace, pathfinder, points: a quick look, no posterior; writes quick-KIND.csv.",
     ),
 ]
 

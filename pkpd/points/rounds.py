@@ -1,9 +1,9 @@
 """Rounds of points towards the mode of the marginal posterior, each subject's proposal with them.
 
-First the population stays at the prior medians while subjects find their places; then each round
-moves it to the mode of the density that its points make, within a box, until it stays. A round
-solves 72 points a subject, and needs no derivative of the equations but along the few numbers that
-do not vary.
+First the population stays where it begins while subjects find their places; then each round moves
+it to the mode of the density that its points make, within a box, until it stays. A round solves 72
+points a subject, and needs no derivative of the equations but along the few numbers that do not
+vary.
 """
 
 from __future__ import annotations
@@ -81,11 +81,12 @@ class Standing:
     settled: bool = False
 
 
-def beginning(heights: Heights, size: int) -> Standing:
-    """The prior medians, every subject's effects drawn from their law."""
-    centre = np.zeros(size)
+def beginning(
+    heights: Heights, centre: Float[np.ndarray, " P"], sd: Float[np.ndarray, " P"] | None = None
+) -> Standing:
+    """The population at `centre`, every subject's effects drawn from their law there."""
     law = heights.split.law(jnp.asarray(centre))
-    return Standing(centre, np.ones(size), of_law(law))
+    return Standing(centre, np.ones(len(centre)) if sd is None else sd, of_law(law))
 
 
 def round_(heights: Heights, now: Standing, seed: int) -> Standing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 
 import jax.numpy as jnp
 import levels
@@ -14,11 +15,13 @@ from scipy.optimize import minimize
 from scipy.special import ndtri
 
 from pkpd import quick_looks, quick_pathfinder
+from pkpd.checkpoint import Checkpoint
 from pkpd.errors import DataError, FitError
 from pkpd.individual.problem import population_space
 from pkpd.individual.start import find_start
 from pkpd.quick_looks import COLUMNS, QuickLook
 from pkpd.quick_mode import look_table
+from pkpd.quick_points import points_mode
 
 LEVEL = 0.9
 EDGE = ndtri(0.5 + LEVEL / 2)
@@ -170,6 +173,22 @@ def test_a_look_says_that_it_is_no_posterior(known, tmp_path):
     assert "pkpd run" in told and "passed" not in told
 
 
+def test_points_find_the_closed_marginal_posterior(free, best, tmp_path):
+    """Within four times what they say their number leaves uncertain."""
+    mode, told = points_mode(free, Checkpoint(tmp_path, "one"), silent)
+    at, covariance = best
+    sd = np.sqrt(np.diag(covariance))
+    error = float(re.search(r"up to ([\d.]+) posterior SDs", told)[1])
+    assert error < 0.2
+    assert np.abs((mode.at - at) / sd).max() < max(4 * error, 0.1)
+    np.testing.assert_allclose(np.sqrt(np.diag(mode.covariance)), sd, rtol=0.1)
+
+
+def test_points_are_refused_for_arms():
+    with pytest.raises(DataError, match="not of individuals alone. Choose map"):
+        quick_looks._checked("points", individual=False)
+
+
 def test_where_there_is_no_mode_it_is_said(known, monkeypatch):
     monkeypatch.setattr(quick_looks, "_objective", lambda *_: lambda z: (-z.sum(), -np.ones(1)))
     with pytest.raises(FitError, match="No mode of the marginal posterior.*pkpd simulate"):
@@ -178,13 +197,13 @@ def test_where_there_is_no_mode_it_is_said(known, monkeypatch):
 
 def test_an_unknown_kind_and_a_missing_package_are_told(monkeypatch):
     with pytest.raises(DataError, match="no quick look 'vi'. Choose one of map, laplace"):
-        quick_looks._checked("vi")
+        quick_looks._checked("vi", individual=True)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
         DataError, match=r"blackjax is not installed.*pip install 'pkpd-ox40\[quick"
     ):
-        quick_looks._checked("pathfinder")
-    quick_looks._checked("map")  # needs no package
+        quick_looks._checked("pathfinder", individual=True)
+    quick_looks._checked("map", individual=False)  # needs no package
 
 
 @pytest.mark.slow

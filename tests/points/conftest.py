@@ -28,7 +28,9 @@ def standing(neonates):
     """Points of each neonate drawn in about the estimates."""
     likelihood, centre = neonates
     heights = Heights(likelihood)
-    now = replace(beginning(heights, centre.size), centre=centre, sd=np.full(centre.size, 0.1))
+    now = replace(
+        beginning(heights, np.zeros(centre.size)), centre=centre, sd=np.full(centre.size, 0.1)
+    )
     for seed in range(8):
         now, _ = drawn_in(heights, now, Counts(256), seed)
     return heights, now

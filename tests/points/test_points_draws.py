@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pkpd import points_sampling
+from pkpd import points_search
 from pkpd.checkpoint import Checkpoint
 from pkpd.errors import FitError
 from pkpd.points.error import quadrature_error
 from pkpd.points.picked import picked, with_effects
 from pkpd.points.proposal import normalised
 from pkpd.points.rounds import Counts, covariance, highest, solved
-from pkpd.points_sampling import FAR, draw, mode_of
+from pkpd.points_sampling import draw
+from pkpd.points_search import FAR, mode_of
 from pkpd.settings_individual import IndividualSampler
 
 
@@ -96,7 +97,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_the_same(neonates, tmp_path):
 
 
 def test_a_search_that_never_settles_ends_with_a_word(neonates, tmp_path, monkeypatch):
-    monkeypatch.setattr(points_sampling, "MOST", 1)
+    monkeypatch.setattr(points_search, "MOST", 1)
     with pytest.raises(FitError, match="still moves"):
         draw(_quick(neonates[0]), Checkpoint(tmp_path, "one"), lambda stage, share: None)
 

@@ -1,0 +1,114 @@
+"""Where the population's posterior lies, by points: rounds to its mode, each kept as it ends.
+
+Of many subjects every tenth leads the first rounds, at a tenth of their price; then all go on from
+where these have ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from pkpd.checkpoint import Checkpoint
+from pkpd.errors import FitError
+from pkpd.files import replacing
+from pkpd.individual.problem import IndividualLikelihood, population_space
+from pkpd.points.fewer import fewer
+from pkpd.points.heights import Heights
+from pkpd.points.proposal import Proposal
+from pkpd.points.rounds import MOST, Standing, beginning, highest, round_
+from pkpd.points.tilted import Tilted
+from pkpd.variation.space import Space
+
+UNSETTLED = (
+    f"After {MOST} rounds of points the population still moves: the data hardly know some number, "
+    "or a prior is far from them. Hold it or give it a narrower prior, or walk the effects "
+    '(`sampler.effects = "walked"`).'
+)
+"""Said where the search finds no mode."""
+
+LED_AWAY = (
+    "The points lead to a mode {far:.0f} SDs from where they were solved, along {names}: too far "
+    "for what they tell of numbers that stand in the equations and do not vary. Hold one that the "
+    "data hardly know (`fixed`), let it vary (`between`), or walk the effects "
+    '(`sampler.effects = "walked"`).'
+)
+"""Said where the density is not to be believed at its own mode."""
+
+Progress = Callable[[str, float], None]
+
+WALL, FAR = 7.0, 4.0
+"""How far in SDs from its mode the density is asked, and from where its points were solved the mode
+may lie."""
+
+
+def searched(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress) -> Standing:
+    """The rounds' end; those that runs before have done are not done again."""
+    path, heights = kept.path("rounds.npz"), Heights(likelihood)
+    seed = likelihood.settings.sampler.seed
+    now = remembered(path)[0] if path.is_file() else _first(likelihood, progress)
+    while not now.settled and now.done < MOST:
+        progress("finding a start", min(0.95, 0.3 + now.done / 20))
+        now = round_(heights, now, seed)
+        remember(path, told_of(now))
+    if not now.settled:
+        raise FitError(UNSETTLED)
+    progress("finding a start", 1.0)
+    return now
+
+
+def _first(likelihood: IndividualLikelihood, progress: Progress) -> Standing:
+    """Where the rounds begin: where a tenth of the subjects leads them, or the prior medians."""
+    progress("finding a start", 0.0)
+    heights, size = Heights(likelihood), population_space(likelihood).size
+    part = fewer(likelihood)
+    if part is None:
+        return beginning(heights, np.zeros(size))
+    few = Heights(part)
+    now = beginning(few, np.zeros(size))
+    while not now.settled and now.done < MOST:
+        progress("finding a start", min(0.3, now.done / 60))
+        now = round_(few, now, likelihood.settings.sampler.seed)
+    return beginning(heights, now.centre, now.sd)
+
+
+def told_of(now: Standing) -> dict[str, np.ndarray]:
+    """A standing as arrays."""
+    return {"centre": now.centre, "sd": now.sd, "mean": now.proposal.mean,
+            "covariance": now.proposal.covariance,
+            "state": np.array([now.done, now.free, now.settled])}  # fmt: skip
+
+
+def remember(path: Path, told: Mapping[str, np.ndarray]) -> None:
+    """Write arrays under their names; the file is whole or not there."""
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **told)
+
+
+def remembered(path: Path) -> tuple[Standing, dict[str, np.ndarray]]:
+    """A standing, and what else lies in its file."""
+    with np.load(path) as file:
+        found = dict(file)
+    done, free, settled = found["state"]
+    proposal = Proposal(found["mean"], found["covariance"])
+    now = Standing(found["centre"], found["sd"], proposal, int(done), bool(free), bool(settled))
+    return now, found
+
+
+def mode_of(cloud: Tilted, now: Standing) -> Float[np.ndarray, " P"]:
+    """The density's mode; `FitError` where it is too far from the points' population."""
+    mode = highest(cloud, now.centre, WALL * now.sd)
+    away = np.abs(mode - now.centre) / now.sd
+    if away.max() > FAR:
+        names_of = labels(population_space(cloud.split.effects.likelihood))
+        names = ", ".join(f"`{names_of[k]}`" for k in np.argsort(-away) if away[k] > FAR)
+        raise FitError(LED_AWAY.format(far=away.max(), names=names))
+    return mode
+
+
+def labels(space: Space) -> list[str]:
+    """A name for each number of the flat vector."""
+    return [v.name for v in space.variables for _ in range(v.size)]
