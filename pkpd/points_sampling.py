@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -24,29 +24,16 @@ from pkpd.individual.modes import effects_of
 from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.individual.start import Start, shrinkage_of
 from pkpd.individual_sampling import Drawn
+from pkpd.points.clouds import Clouds
 from pkpd.points.error import quadrature_error
+from pkpd.points.gathering import Gathered, gathered, remembered_points
 from pkpd.points.heights import Heights
-from pkpd.points.mixture import Mixture
 from pkpd.points.picked import with_effects
-from pkpd.points.rounds import (
-    Counts,
-    Standing,
-    closer,
-    covariance,
-    in_parts,
-    solved,
-    worth,
-)
-from pkpd.points.tilted import Tilted, tilted
+from pkpd.points.rounds import Standing, covariance, worth
 from pkpd.points_search import WALL, labels, mode_of, remember, remembered, searched, told_of
 from pkpd.variation import standard
 
 Progress = Callable[[str, float], None]
-SLOPED = 144
-"""Points of each subject that slopes are regressed on."""
-
-PART = ("share", "mean", "covariance")
-"""What a mixture is made of."""
 
 STEEP = 100.0
 """How steeply the density falls beyond the `WALL`."""
@@ -68,7 +55,8 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
     start = replanned(_start(likelihood, now, None), _some_draws(likelihood, now, chosen.seed))
     heights = Heights(start.likelihood)
     lap("plan the mesh")
-    cloud, now = _gathered(heights, now, kept, progress)
+    found = _gathered(heights, now, kept, progress)
+    cloud, now = found.clouds, found.now
     lap("solve points")
     mode = mode_of(cloud, now)
     spread = covariance(cloud, mode)
@@ -81,8 +69,9 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
     whole = _with_effects(tree, cloud, chosen.seed)
     error = quadrature_error(cloud, mode, spread)
     told = {
-        "count": cloud.points.shape[1],
-        "least_worth": float(worth(cloud, mode).min()),
+        "count": cloud.each[0].points.shape[1],
+        "nodes": len(cloud.each),
+        "least_worth": float(worth(cloud.nearest(mode), mode).min()),
         "error": float(error.max()),
         "worst": labels(space)[int(error.argmax())],
     }
@@ -91,35 +80,19 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
     return Drawn(whole, _start(start.likelihood, now, cloud), seconds, {"sampling": known.replayed})
 
 
-def _gathered(
-    heights: Heights, now: Standing, kept: Checkpoint, progress: Progress
-) -> tuple[Tilted, Standing]:
-    """Many points about the mode: subjects drawn in once more, then solved with slopes.
-
-    Those that a run before has solved are not solved again.
-    """
+def _gathered(heights: Heights, now: Standing, kept: Checkpoint, progress: Progress) -> Gathered:
+    """Many points about the mode; those that a run before has solved are not solved again."""
     path, chosen = kept.path("points.npz"), heights.likelihood.settings.sampler
     if path.is_file():
         now, found = remembered(path)
-        law = heights.split.law(jnp.asarray(now.centre))
-        parts = Mixture(*(found[f"part_{name}"] for name in PART))
-        drawn = parts.points(law, chosen.points, chosen.seed)
-        cloud = tilted(heights.split, now.centre, drawn, found["heights"])
-        return replace(cloud, leans=jnp.asarray(found["leans"]), bend=found["bend"]), now
-    now = closer(heights, now, chosen.seed + 1000)
-    progress("solving points", 0.4)
-    parts = in_parts(heights, now, Counts(min(512, chosen.points)), chosen.seed + 3000)
-    progress("solving points", 0.6)
-    many = Counts(chosen.points, SLOPED)
-    cloud = solved(heights, now, many, chosen.seed, by=parts, exact=True)
-    made = {"heights": cloud.heights, "leans": np.asarray(cloud.leans), "bend": cloud.bend}
-    made |= {f"part_{name}": getattr(parts, name) for name in PART}
-    remember(path, {**told_of(now), **made})
-    progress("solving points", 1.0)
-    return cloud, now
+        told = {name: value for name, value in found.items() if name.startswith("node_")}
+        return remembered_points(heights, now, told, chosen.points, chosen.seed)
+    found = gathered(heights, now, chosen.points, chosen.seed, partial(progress, "solving points"))
+    remember(path, {**told_of(found.now), **found.told()})
+    return found
 
 
-def _start(likelihood: IndividualLikelihood, now: Standing, cloud: Tilted | None) -> Start:
+def _start(likelihood: IndividualLikelihood, now: Standing, cloud: Clouds | None) -> Start:
     """What is known of the mode, as other ways of sampling have it."""
     effects = effects_of(likelihood)
     law = Heights(likelihood).split.law(jnp.asarray(now.centre))
@@ -129,7 +102,7 @@ def _start(likelihood: IndividualLikelihood, now: Standing, cloud: Tilted | None
     variance = np.clip(np.diagonal(spread, axis1=1, axis2=2).T, 1e-6, 1.0)
     marginal = cloud.density(now.centre)[0] if cloud else np.nan
     return Start(
-        likelihood, now.centre, np.diag(now.sd**2), z.T, variance,
+        likelihood, now.centre, now.spread, z.T, variance,
         shrinkage_of(effects, variance), float(marginal),
     )  # fmt: skip
 
@@ -153,7 +126,7 @@ def _some_draws(
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def _program(cloud: Tilted, mode: np.ndarray, spread: np.ndarray, known: Any) -> Any:
+def _program(cloud: Clouds, mode: np.ndarray, spread: np.ndarray, known: Any) -> Any:
     """The marginal posterior for NUTS, in coordinates round about its mode."""
     space = population_space(cloud.split.effects.likelihood)
     values, vectors = np.linalg.eigh(spread)
@@ -174,7 +147,7 @@ def _program(cloud: Tilted, mode: np.ndarray, spread: np.ndarray, known: Any) ->
     )
 
 
-def _with_effects(tree: Any, cloud: Tilted, seed: int) -> Any:
+def _with_effects(tree: Any, cloud: Clouds, seed: int) -> Any:
     """The tree with effects of each draw, and the log-likelihood that it was walked by."""
     likelihood = cloud.split.effects.likelihood
     space, effects = population_space(likelihood), cloud.split.effects

@@ -16,11 +16,11 @@ from pkpd.checkpoint import Checkpoint
 from pkpd.errors import FitError
 from pkpd.files import replacing
 from pkpd.individual.problem import IndividualLikelihood, population_space
+from pkpd.points.clouds import Clouds
 from pkpd.points.fewer import fewer
 from pkpd.points.heights import Heights
 from pkpd.points.proposal import Proposal
 from pkpd.points.rounds import MOST, Standing, beginning, highest, round_
-from pkpd.points.tilted import Tilted
 from pkpd.variation.space import Space
 
 UNSETTLED = (
@@ -72,12 +72,12 @@ def _first(likelihood: IndividualLikelihood, progress: Progress) -> Standing:
     while not now.settled and now.done < MOST:
         progress("finding a start", min(0.3, now.done / 60))
         now = round_(few, now, likelihood.settings.sampler.seed)
-    return beginning(heights, now.centre, now.sd)
+    return beginning(heights, now.centre, now.spread)
 
 
 def told_of(now: Standing) -> dict[str, np.ndarray]:
     """A standing as arrays."""
-    return {"centre": now.centre, "sd": now.sd, "mean": now.proposal.mean,
+    return {"centre": now.centre, "spread": now.spread, "mean": now.proposal.mean,
             "covariance": now.proposal.covariance,
             "state": np.array([now.done, now.free, now.settled])}  # fmt: skip
 
@@ -94,11 +94,11 @@ def remembered(path: Path) -> tuple[Standing, dict[str, np.ndarray]]:
         found = dict(file)
     done, free, settled = found["state"]
     proposal = Proposal(found["mean"], found["covariance"])
-    now = Standing(found["centre"], found["sd"], proposal, int(done), bool(free), bool(settled))
+    now = Standing(found["centre"], found["spread"], proposal, int(done), bool(free), bool(settled))
     return now, found
 
 
-def mode_of(cloud: Tilted, now: Standing) -> Float[np.ndarray, " P"]:
+def mode_of(cloud: Clouds, now: Standing) -> Float[np.ndarray, " P"]:
     """The density's mode; `FitError` where it is too far from the points' population."""
     mode = highest(cloud, now.centre, WALL * now.sd)
     away = np.abs(mode - now.centre) / now.sd

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pkpd.settings import Demands, Frozen, Sampler, Share, Whole, read_as
 
@@ -172,6 +172,14 @@ class IndividualSampler(Sampler):
     adaptation: Literal["diag", "low_rank"] = "diag"
     effects: Literal["walked", "integrated"] = "walked"
     points: Annotated[int, Field(ge=128)] = 1024
+
+    @field_validator("points")
+    @classmethod
+    def _power_of_two(cls, count: int) -> int:
+        if count & (count - 1):
+            below = 2 ** (count.bit_length() - 1)
+            raise ValueError(f"points are Sobol's: take a power of two, {below} or {2 * below}")
+        return count
 
     @model_validator(mode="after")
     def _no_pilot_of_points(self) -> IndividualSampler:

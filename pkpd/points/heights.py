@@ -47,6 +47,8 @@ class Heights:
         self, z: np.ndarray, points: Float[np.ndarray, "K E N"]
     ) -> tuple[Float[np.ndarray, "K o N"], Float[np.ndarray, "K o N"]]:
         """Slopes and curvatures along each number of the outcomes; 0 where they are no number."""
+        if not self.split.outcomes.size:
+            return (none := np.zeros((len(points), 0, points.shape[-1]))), none
         found = list(self._each(lambda part: self._with_slopes(jnp.asarray(z), part), points))
         both = (np.concatenate(part) for part in zip(*found, strict=True))
         slopes, bows = (np.nan_to_num(part, nan=0.0, posinf=0.0, neginf=0.0) for part in both)

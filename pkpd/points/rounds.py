@@ -9,6 +9,7 @@ vary.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +23,7 @@ from pkpd.points.mixture import Mixture, mixture
 from pkpd.points.picked import picked
 from pkpd.points.proposal import Proposal, effective, normalised, of_law
 from pkpd.points.split import standardised
-from pkpd.points.tilted import Tilted, leaning, tilted
+from pkpd.points.tilted import Tilted, Value, leaning, tilted
 
 BOX = 0.5
 """How far a round moves a number of the population, in its prior's SDs."""
@@ -71,22 +72,32 @@ many at most. What the density's expansion errs by grows with the way from the c
 
 @dataclass(frozen=True)
 class Standing:
-    """Where the rounds are: the population, its SDs, the subjects' proposals, how many are done."""
+    """Where the rounds are: the population, its covariance, the subjects' proposals.
+
+    `done` rounds; whether the population is `free` to move, and whether it has `settled`.
+    """
 
     centre: Float[np.ndarray, " P"]
-    sd: Float[np.ndarray, " P"]
+    spread: Float[np.ndarray, "P P"]
     proposal: Proposal
     done: int = 0
     free: bool = False
     settled: bool = False
 
+    @property
+    def sd(self) -> Float[np.ndarray, " P"]:
+        """The population's SDs."""
+        return np.sqrt(np.diag(self.spread))
+
 
 def beginning(
-    heights: Heights, centre: Float[np.ndarray, " P"], sd: Float[np.ndarray, " P"] | None = None
+    heights: Heights,
+    centre: Float[np.ndarray, " P"],
+    spread: Float[np.ndarray, "P P"] | None = None,
 ) -> Standing:
     """The population at `centre`, every subject's effects drawn from their law there."""
     law = heights.split.law(jnp.asarray(centre))
-    return Standing(centre, np.ones(len(centre)) if sd is None else sd, of_law(law))
+    return Standing(centre, np.eye(len(centre)) if spread is None else spread, of_law(law))
 
 
 def round_(heights: Heights, now: Standing, seed: int) -> Standing:
@@ -118,9 +129,10 @@ def _moved(now: Standing, cloud: Tilted, stays: float) -> Standing:
         moved, power = now.proposal.moved(cloud.points, cloud.log_weights(centre))
         if power.mean() >= BELIEVED:
             break
-    sd = np.sqrt(np.diag(covariance(cloud, centre)))
-    stay = (np.abs(centre - now.centre) / sd).max(initial=0.0) <= stays
-    return Standing(centre, sd, moved, now.done + 1, True, bool(stay and share == 1))
+    spread = covariance(cloud, centre)
+    away = np.abs(centre - now.centre) / np.sqrt(np.diag(spread))
+    stay = away.max(initial=0.0) <= stays
+    return Standing(centre, spread, moved, now.done + 1, True, bool(stay and share == 1))
 
 
 def drawn_in(
@@ -195,8 +207,16 @@ def _joined(
     return np.concatenate([*found, np.moveaxis(exact, -1, 0)], axis=-1)
 
 
+class Dense(Protocol):
+    """What has a log-density and its gradient."""
+
+    def density(self, z: Float[np.ndarray, " P"]) -> Value:
+        """In standardised coordinates."""
+        ...
+
+
 def highest(
-    cloud: Tilted, start: Float[np.ndarray, " P"], box: float | Float[np.ndarray, " P"]
+    cloud: Dense, start: Float[np.ndarray, " P"], box: float | Float[np.ndarray, " P"]
 ) -> Float[np.ndarray, " P"]:
     """The density's mode, by Newton's steps of `REACH` SDs at most, within a box about `start`.
 
@@ -220,7 +240,7 @@ def highest(
     return at
 
 
-def covariance(cloud: Tilted, at: Float[np.ndarray, " P"]) -> Float[np.ndarray, "P P"]:
+def covariance(cloud: Dense, at: Float[np.ndarray, " P"]) -> Float[np.ndarray, "P P"]:
     """The inverse of minus the density's Hessian, curvatures held above the prior's 0.3."""
     probe = 1e-3 * np.eye(at.size)
     rows = [(cloud.density(at + p)[1] - cloud.density(at - p)[1]) / -2e-3 for p in probe]

@@ -74,7 +74,7 @@ class Tilted:
     def density(self, z: Float[np.ndarray, " P"]) -> Value:
         """The same with the prior."""
         value, slope = self.log_likelihood(z)
-        more, along = _prior(self.split, jnp.asarray(z))
+        more, along = prior(self.split, jnp.asarray(z))
         return value + float(more), slope + np.asarray(along)
 
     def log_weights(self, z: Float[np.ndarray, " P"]) -> Float[np.ndarray, "N K"]:
@@ -184,18 +184,22 @@ def turned(split: Split, z: Array, centre: Array) -> tuple[Float[Array, "N F"], 
     return jnp.concatenate([linear, wide], axis=1), constant
 
 
-def subject_means(cloud: Tilted, z: Float[np.ndarray, " P"]) -> Float[np.ndarray, "N F"]:
-    """Each subject's features, their mean by weight."""
-    return np.asarray(_means(cloud.split, jnp.asarray(z), *cloud.arrays[:-1]))
+def subject_means(
+    cloud: Tilted, z: Float[np.ndarray, " P"]
+) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N F"]]:
+    """Each subject's log marginal likelihood, up to a constant, and its features' weighted mean."""
+    found = _means(cloud.split, jnp.asarray(z), *cloud.arrays[:-1])
+    return np.asarray(found[0]), np.asarray(found[1])
 
 
 @partial(jax.jit, static_argnums=0)
 def _means(
     split: Split, z: Array, centre: Array, points: Array, base: Array, leans: Array
-) -> Float[Array, "N F"]:
+) -> tuple[Float[Array, " N"], Float[Array, "N F"]]:
     along, _ = turned(split, z, centre)
     leant = leans @ powers((z - centre)[split.others])
-    return summed(along + leant[:, 1:], points, _near(base))[1]
+    each, means = summed(along + leant[:, 1:], points, _near(base))
+    return each + leant[:, 0], means
 
 
 @partial(jax.jit, static_argnums=0)
@@ -268,6 +272,7 @@ def summed(
 
 
 @partial(jax.jit, static_argnums=0)
-def _prior(split: Split, z: Array) -> tuple[Float[Array, ""], Float[Array, " P"]]:
+def prior(split: Split, z: Array) -> tuple[Float[Array, ""], Float[Array, " P"]]:
+    """The population's log prior density and its gradient, in standardised coordinates."""
     space = population_space(split.effects.likelihood)
     return jax.value_and_grad(lambda z: standard.log_prior_standard(space, z))(z)

@@ -28,9 +28,8 @@ def standing(neonates):
     """Points of each neonate drawn in about the estimates."""
     likelihood, centre = neonates
     heights = Heights(likelihood)
-    now = replace(
-        beginning(heights, np.zeros(centre.size)), centre=centre, sd=np.full(centre.size, 0.1)
-    )
+    begun = beginning(heights, np.zeros(centre.size))
+    now = replace(begun, centre=centre, spread=0.01 * np.eye(centre.size))
     for seed in range(8):
         now, _ = drawn_in(heights, now, Counts(256), seed)
     return heights, now
