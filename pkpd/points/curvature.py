@@ -9,8 +9,9 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
+from pkpd.points.carried import Carried
 from pkpd.points.heights import Heights
 
 PICKED = 8
@@ -18,14 +19,16 @@ PICKED = 8
 
 
 def bent(
-    heights: Heights,
+    heights: Heights | Carried,
     centre: Float[np.ndarray, " P"],
     points: Float[np.ndarray, "K E N"],
     steps: Float[np.ndarray, " P"],
+    carry: Bool[np.ndarray, " q"],
 ) -> Float[np.ndarray, "d d"]:
     """Second derivatives at `points`, a mean over these, by central differences of `steps`.
 
-    0 for each number of the outcomes by itself: its curvature goes with the points.
+    0 for a number by itself whose curvature goes with the points: those of the outcomes, and those
+    of the equations in `carry`.
     """
     split, size = heights.split, len(centre)
     inside, count = split.equations, len(split.equations)
@@ -54,7 +57,7 @@ def bent(
         found[j, count:] = mean(up - down) / (2 * steps[place])
     found = (found + found.T) / 2
     own = [mean(each) / steps[place] ** 2 for each, place in zip(alone, inside, strict=True)]
-    np.fill_diagonal(found, [*own, *np.zeros(len(split.outcomes))])
+    np.fill_diagonal(found, [*np.where(carry, 0.0, own), *np.zeros(len(split.outcomes))])
     return found
 
 

@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from pkpd.points.clouds import Clouds
 from pkpd.points.proposal import LAW_SHARE
-from pkpd.points.tilted import Tilted, powers, subject_means, turned
+from pkpd.points.tilted import Tilted, along_ways, powers, subject_means, turned
 
 
 def quadrature_error(
@@ -53,14 +53,18 @@ def _of_node(
     cloud: Tilted, at: Float[np.ndarray, " P"], chosen: np.ndarray
 ) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N P"]]:
     """Each subject's log marginal likelihood and score, but for constants, of one node."""
-    part = replace(cloud, z=cloud.z[:, :, chosen], base=cloud.base[:, chosen])
-    values, means = subject_means(part, at)
+    part = replace(
+        cloud, z=cloud.z[:, :, chosen], base=cloud.base[:, chosen], ways=cloud.ways[:, :, chosen]
+    )
+    values, means, bent = subject_means(part, at)
     split = cloud.split
     centre = jnp.asarray(cloud.centre)
-    back = jax.vjp(lambda z: turned(split, z, centre)[0], jnp.asarray(at))[1]
+    back = jax.vjp(lambda z: turned(split, z, centre, cloud.drift)[0], jnp.asarray(at))[1]
     own = jax.vmap(lambda mean, number: back(jnp.zeros(means.shape).at[number].set(mean))[0])
     scores = np.array(jax.jit(own)(jnp.asarray(means), jnp.arange(len(means))))
     drawn = np.einsum("nf,nfd->nd", means, np.asarray(cloud.leans)[:, 1:])
-    along = np.asarray(jax.jacobian(powers)(jnp.asarray(at - cloud.centre)[split.others]))
-    scores[:, split.others] += drawn @ along
+    away = jnp.asarray(at - cloud.centre)[split.others]
+    scores[:, split.others] += drawn @ np.asarray(jax.jacobian(powers)(away))
+    by_ways = jax.jacobian(lambda away: along_ways(away, jnp.asarray(cloud.columns)))(away)
+    scores[:, split.others] += bent @ np.asarray(by_ways)
     return values, scores

@@ -40,6 +40,8 @@ class Gathered:
         """What has been solved, as arrays."""
         each = [
             {"heights": c.heights, "leans": np.asarray(c.leans), "bend": c.bend,
+             "drift": np.asarray(c.drift), "ways": np.asarray(c.ways),
+             "columns": c.columns,
              "share": p.share, "mean": p.mean, "covariance": p.covariance}
             for c, p in zip(self.clouds.each, self.parts, strict=True)
         ]  # fmt: skip
@@ -75,7 +77,8 @@ def remembered_points(
         cloud = tilted(
             heights.split, there.centre, parts[-1].points(law, count, seed), own["heights"]
         )
-        each.append(replace(cloud, leans=jnp.asarray(own["leans"]), bend=own["bend"]))
+        made = {name: jnp.asarray(own[name]) for name in ("leans", "drift", "ways")}
+        each.append(replace(cloud, bend=own["bend"], columns=own["columns"], **made))
     return Gathered(Clouds(tuple(each), placed), now, tuple(parts))
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from pkpd.points.clouds import Clouds
 from pkpd.points.split import Split
-from pkpd.points.tilted import feature_rows, weighed
+from pkpd.points.tilted import along_ways, feature_rows, weighed
 
 
 def picked(weights: Float[Array, "N K"], chance: Float[Array, " N"]) -> Int[Array, " N"]:
@@ -44,14 +44,15 @@ def with_effects(
 
 @partial(jax.jit, static_argnums=0)
 def _drawn(split: Split, key: Array, z: Array, heights: Array, *arrays: Array):
-    centre, points, base, leans, bend = arrays
-    log_weights, leant, away = weighed(split, z, centre, points, base, leans)
+    centre, points, base, _, bend, drift, columns, ways = arrays
+    log_weights, leant, away = weighed(split, z, *arrays)
     share = jnp.exp(log_weights - log_weights.max(axis=1, keepdims=True))
     chosen = picked(share, jax.random.uniform(key, (len(base),)))
     rows = jnp.arange(len(base))
     found = points[rows, :, chosen].astype(float)
     leaning = (leant[:, 1:] * feature_rows(found.T).T).sum(axis=1)
-    height = heights[rows, chosen] + leant[:, 0] + leaning
+    along = ways[rows, :, chosen].astype(float) @ along_ways(away, columns)
+    height = heights[rows, chosen] + leant[:, 0] + leaning + along
     (m, a), (m0, a0) = split.law(z), split.law(centre)
-    own = found @ a0.T + m0 - m
+    own = found @ a0.T + m0 + drift @ (z - centre)[split.equations] - m
     return jnp.linalg.solve(a, own.T), height.sum() + away @ bend @ away / 2

@@ -13,10 +13,11 @@ from typing import Protocol
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from pkpd.errors import FitError
 from pkpd.individual.start import LOST
+from pkpd.points.carried import Carried, drifting, spread_of
 from pkpd.points.curvature import PICKED, bent, from_slopes
 from pkpd.points.heights import Heights
 from pkpd.points.mixture import Mixture, mixture
@@ -64,10 +65,21 @@ FIRST = Counts(64, 72)
 LATER = Counts(256, 144)
 """In the rounds that look closer."""
 
-CLOSE, CLOSER = 1.0, 5
+CLOSE, CLOSER = 1.0, 3
 """Of these rounds one that moves no number by more, in its own posterior SDs, is the last; and how
 many at most. What the density's expansion errs by grows with the way from the centre to the mode.
 """
+
+
+LOWEST = 30.0
+"""Fall of a point's log-likelihood from which on it is all the same."""
+
+APART = 0.05
+"""Variance of slopes over a subject's points, summed over subjects and times the number's own
+posterior variance, from which on points drift with that number."""
+
+DRIFTS = 4
+"""How often the drift of points is looked for, each time from the best that was found before."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +138,7 @@ def _moved(now: Standing, cloud: Tilted, stays: float) -> Standing:
     way = highest(cloud, now.centre, BOX) - now.centre
     for share in 0.5 ** np.arange(HALVINGS):
         centre = now.centre + share * way
-        moved, power = now.proposal.moved(cloud.points, cloud.log_weights(centre))
+        moved, power = now.proposal.moved(cloud.placed(centre), cloud.log_weights(centre))
         if power.mean() >= BELIEVED:
             break
     spread = covariance(cloud, centre)
@@ -170,10 +182,26 @@ def solved(
         return cloud
     log_weights = cloud.log_weights(now.centre)
     some = np.sort(np.random.default_rng(seed).choice(len(z), counts.slopes, replace=False))
-    steps = np.clip(now.sd, *STEPS)
-    slopes, bows = sloped(heights, now.centre, z[some], steps)
-    near, known = standardised(drawn[0][:, some], law), bows * exact
-    leans = leaning(near, np.concatenate([slopes, known], axis=-1), log_weights[:, some])
+    steps, near = np.clip(now.sd, *STEPS), standardised(drawn[0][:, some], law)
+    held = Carried(heights, now.centre, np.asarray(cloud.drift))
+    first, second = (np.moveaxis(part, -1, 0) for part in heights.sloped(now.centre, z[some]))
+    inside = differences(held, z[some], found.T[some], steps)[0]
+    if exact:
+        few = some[::2]
+        carry = carried_by(inside, log_weights[:, some], now.sd[split.equations])
+        held = _drifted(held, z[few], found.T[few], log_weights[:, few], steps, carry)
+        inside[..., carry] = 0.0
+        each = differences(held, z, found.T, steps, carry)
+        each = np.concatenate([part[..., carry] for part in each], axis=-1)
+        cloud = replace(
+            cloud,
+            drift=jnp.einsum("ef,nfq->neq", law[1], held.drift),
+            columns=np.flatnonzero(carry),
+            ways=jnp.asarray(np.swapaxes(each, 1, 2), jnp.float32),
+        )
+    slopes = np.concatenate([inside, first], axis=-1)
+    bows = np.concatenate([0 * inside, second * exact], axis=-1)
+    leans = leaning(near, np.concatenate([slopes, bows], axis=-1), log_weights[:, some])
     cloud = replace(cloud, leans=jnp.asarray(leans))
     if not exact:
         return replace(cloud, bend=from_slopes(slopes, normalised(log_weights[:, some])))
@@ -181,30 +209,71 @@ def solved(
     chance = np.random.default_rng(seed).random((PICKED, len(weights)))
     chosen = [np.asarray(picked(jnp.asarray(weights), jnp.asarray(own))) for own in chance]
     some = np.stack([z[row, :, np.arange(len(weights))].T for row in chosen])
-    return replace(cloud, bend=bent(heights, now.centre, some, steps))
+    return replace(cloud, bend=bent(held, now.centre, some, steps, carry))
 
 
-def sloped(
-    heights: Heights, centre: np.ndarray, z: Float[np.ndarray, "K E N"], steps: np.ndarray
-) -> tuple[Float[np.ndarray, "N K d"], Float[np.ndarray, "N K d"]]:
-    """Slopes along what stands in the likelihood; and curvatures, 0 for those of the equations."""
-    slopes = []
-    for place in heights.split.equations:
-        step = np.zeros(len(centre))
+def carried_by(
+    slopes: Float[np.ndarray, "N K q"],
+    log_weights: Float[np.ndarray, "N K"],
+    sd: Float[np.ndarray, " q"],
+) -> Bool[np.ndarray, " q"]:
+    """Along which numbers points are to go: where slopes differ between a subject's points."""
+    weights = normalised(log_weights)[..., None]
+    away = slopes - (weights * slopes).sum(axis=1, keepdims=True)
+    return (weights * away**2).sum(axis=(0, 1)) * sd**2 > APART
+
+
+def _drifted(
+    ways: Carried, z: Float[np.ndarray, "K E N"], here: Float[np.ndarray, "K N"],
+    log_weights: Float[np.ndarray, "N K"], steps: np.ndarray, carry: Bool[np.ndarray, " q"],
+) -> Carried:  # fmt: skip
+    """The same with the drift of each subject's posterior mean, as far as scores then vary less.
+
+    Along the numbers in `carry` alone.
+    """
+    near = np.moveaxis(z, -1, 0)
+    spread, weights = spread_of(near, log_weights), normalised(log_weights)[..., None]
+
+    def scored(drift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        slopes = differences(replace(ways, drift=drift), z, here, steps, carry)[0]
+        scores = slopes - near @ drift
+        away = scores - (weights * scores).sum(axis=1, keepdims=True)
+        return scores, (weights * away**2).sum(axis=1)
+
+    drift = ways.drift
+    scores, vary = scored(drift)
+    share = np.ones_like(vary)
+    for _ in range(DRIFTS if carry.any() else 0):
+        more = share[:, None] * drifting(near, scores, log_weights, spread)
+        found, less = scored(drift + more)
+        better = less < vary
+        drift = np.where(better[:, None], drift + more, drift)
+        scores, vary = np.where(better[:, None], found, scores), np.where(better, less, vary)
+        share = np.where(better, 1.0, share / 3)
+    return replace(ways, drift=drift)
+
+
+def differences(
+    ways: Carried, z: Float[np.ndarray, "K E N"], here: Float[np.ndarray, "K N"],
+    steps: np.ndarray, which: Bool[np.ndarray, " q"] | None = None,
+) -> tuple[Float[np.ndarray, "N K q"], Float[np.ndarray, "N K q"]]:  # fmt: skip
+    """Slopes and curvatures along numbers of the equations (`which`), of points that go their way.
+
+    A point whose log-likelihood falls by more than `LOWEST` counts as if it fell by that.
+    """
+    size = z.shape[-1], len(z), len(ways.split.equations)
+    slopes, bows = np.zeros(size), np.zeros(size)
+    start = np.where(np.isfinite(here), here, 0.0)
+    for column, place in enumerate(ways.split.equations):
+        if which is not None and not which[column]:
+            continue
+        step = np.zeros(len(ways.centre))
         step[place] = steps[place]
-        up, down = heights.at(centre + step, z), heights.at(centre - step, z)
-        with np.errstate(invalid="ignore"):
-            slopes.append((up - down) / (2 * steps[place]))
-    first, second = heights.sloped(centre, z)
-    return _joined(slopes, first), _joined([np.zeros_like(each) for each in slopes], second)
-
-
-def _joined(
-    by_steps: list[np.ndarray], exact: Float[np.ndarray, "K o N"]
-) -> Float[np.ndarray, "N K d"]:
-    """Derivatives along the numbers of the equations, then those of the outcomes; 0 for none."""
-    found = [np.where(np.isfinite(each), each, 0.0).T[..., None] for each in by_steps]
-    return np.concatenate([*found, np.moveaxis(exact, -1, 0)], axis=-1)
+        ends = [ways.at(ways.centre + sign * step, z) - start for sign in (1, -1)]
+        up, down = (np.where(np.isfinite(here), np.maximum(end, -LOWEST), 0.0).T for end in ends)
+        slopes[..., column] = (up - down) / (2 * steps[place])
+        bows[..., column] = (up + down) / steps[place] ** 2
+    return slopes, bows
 
 
 class Dense(Protocol):

@@ -10,8 +10,11 @@ from the centre in those numbers, then has
 and H, the sum of the subjects' mean curvatures that c leaves out, adds d' H d / 2. c is of the
 outcomes' numbers alone: an error's SD bends a far point more than a near one, so that slopes alone
 would lift far points without end. Along numbers of the equations, which subjects' own effects can
-stand in for, slope, curvature and third derivative nearly cancel in the third order, and half of it
-is worse than none. Nothing is solved again:
+stand in for, curvature and the variance of slopes nearly cancel, and what is left is lost in their
+errors. So there points drift: with e such numbers' distance from the centre, a point is at
+r_ik + J_i e, J_i how far the subject's posterior mean goes with them; N is taken there. Along that
+way the likelihood hardly changes, and each point has its own slope and curvature.
+Nothing is solved again:
 in z = A0^-1 (r - m0), standard normal at the centre, log N is linear in (z, z z'), and so are g_i
 and c_i as regressed on them; one matrix of features times a short vector gives all weights. All
 populations see the same points, so the density is smooth; exact in m and S but for the number of
@@ -27,7 +30,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from pkpd.individual.problem import population_space
 from pkpd.points.proposal import normalised
@@ -52,8 +55,9 @@ NEARBY = 1152
 class Tilted:
     """Solved points: `z` and `base` in float32, and `taken` off the latter in all.
 
-    `heights` are their log-likelihoods, `leans` slopes and curvatures as functions
-    of 1 and the features.
+    `heights` are their log-likelihoods, `leans` slopes and curvatures as functions of 1 and the
+    features. Along numbers of the equations points go by `drift` (on the effects' own scales),
+    and `ways` are each point's own slopes and curvatures (no rows: none known).
     """
 
     split: Split
@@ -65,6 +69,9 @@ class Tilted:
     taken: float
     leans: Float[Array, "N F1 2d"]
     bend: Float[np.ndarray, "d d"]
+    drift: Float[Array, "N E q"]
+    columns: Int[np.ndarray, " a"]
+    ways: Float[Array, "N 2a K"]
 
     def log_likelihood(self, z: Float[np.ndarray, " P"]) -> Value:
         """The marginal log-likelihood and its gradient, in standardised coordinates."""
@@ -90,7 +97,15 @@ class Tilted:
             self.base,
             self.leans,
             jnp.asarray(self.bend),
+            self.drift,
+            jnp.asarray(self.columns),
+            self.ways,
         )
+
+    def placed(self, z: Float[np.ndarray, " P"]) -> Float[np.ndarray, "N K E"]:
+        """Where the points are under a population."""
+        away = (np.asarray(z) - self.centre)[self.split.equations]
+        return self.points + (np.asarray(self.drift) @ away)[:, None]
 
 
 def tilted(
@@ -112,6 +127,8 @@ def tilted(
         jnp.asarray(np.ascontiguousarray(np.swapaxes(z, 1, 2)), jnp.float32),
         jnp.asarray(np.maximum(base - most, -1e30), jnp.float32), float(most.sum()),
         jnp.zeros((len(z), count + 1, 2 * size)), np.zeros((size, size)),
+        jnp.zeros((len(z), z.shape[2], len(split.equations))),
+        np.zeros(0, int), jnp.zeros((len(z), 0, z.shape[1]), jnp.float32),
     )  # fmt: skip
 
 
@@ -170,9 +187,15 @@ def leaning(
     return np.concatenate([first, coefficients], axis=1)
 
 
-def turned(split: Split, z: Array, centre: Array) -> tuple[Float[Array, "N F"], Float[Array, ""]]:
-    """What the features are multiplied with for a population's law, and the constants' sum."""
+def turned(
+    split: Split, z: Array, centre: Array, drift: Float[Array, "N E q"]
+) -> tuple[Float[Array, "N F"], Float[Array, ""]]:
+    """What the features are multiplied with for a population's law, and the constants' sum.
+
+    That points drift is for their law as if its mean went the other way.
+    """
     (m, a), (m0, a0) = split.law(z), split.law(centre)
+    m = m - drift @ (z - centre)[split.equations]
     mix, shift = jnp.linalg.solve(a0, a), jnp.linalg.solve(a0, (m - m0).T).T
     inverse = jnp.linalg.inv(mix)
     precision, rows = inverse.T @ inverse, np.triu_indices(len(a))
@@ -186,40 +209,50 @@ def turned(split: Split, z: Array, centre: Array) -> tuple[Float[Array, "N F"], 
 
 def subject_means(
     cloud: Tilted, z: Float[np.ndarray, " P"]
-) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N F"]]:
-    """Each subject's log marginal likelihood, up to a constant, and its features' weighted mean."""
-    found = _means(cloud.split, jnp.asarray(z), *cloud.arrays[:-1])
-    return np.asarray(found[0]), np.asarray(found[1])
+) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N F"], Float[np.ndarray, "N C"]]:
+    """Each subject's log marginal likelihood, up to a constant.
+
+    And the weighted means of its features and of its points' own slopes and curvatures.
+    """
+    found = _means(cloud.split, jnp.asarray(z), *cloud.arrays)
+    each, means, ways = (np.asarray(part) for part in found)
+    return each, means, ways
 
 
 @partial(jax.jit, static_argnums=0)
-def _means(
-    split: Split, z: Array, centre: Array, points: Array, base: Array, leans: Array
-) -> tuple[Float[Array, " N"], Float[Array, "N F"]]:
-    along, _ = turned(split, z, centre)
-    leant = leans @ powers((z - centre)[split.others])
-    each, means = summed(along + leant[:, 1:], points, _near(base))
-    return each + leant[:, 0], means
+def _means(split: Split, z: Array, *arrays: Array) -> tuple[Array, Array, Array]:
+    centre, points, base, leans, _, drift, columns, ways = arrays
+    along, _ = turned(split, z, centre, drift)
+    away = (z - centre)[split.others]
+    leant = leans @ powers(away)
+    terms = along_ways(away, columns)
+    each, means, bent = summed(along + leant[:, 1:], points, _near(base), terms, ways)
+    return each + leant[:, 0], means, bent
+
+
+def along_ways(away: Float[Array, " d"], columns: Int[Array, " a"]) -> Float[Array, " 2a"]:
+    """What the points' own slopes and curvatures are multiplied with."""
+    return powers(away[columns])
 
 
 @partial(jax.jit, static_argnums=0)
-def _weights(
-    split: Split, z: Array, centre: Array, points: Array, base: Array, leans: Array, _: Array
-) -> Float[Array, "N K"]:
-    return weighed(split, z, centre, points, base, leans, whole=True)[0]
+def _weights(split: Split, z: Array, *arrays: Array) -> Float[Array, "N K"]:
+    return weighed(split, z, *arrays, whole=True)[0]
 
 
 def weighed(
-    split: Split, z: Array, centre: Array, points: Array, base: Array, leans: Array,
-    *, whole: bool = False,
-) -> tuple[Float[Array, "N K"], Float[Array, "N F1"], Float[Array, " d"]]:  # fmt: skip
+    split: Split, z: Array, *arrays: Array, whole: bool = False
+) -> tuple[Float[Array, "N K"], Float[Array, "N F1"], Float[Array, " d"]]:
     """Log-weights of the points (`whole`: of those left out, too), leans times d, and d."""
-    along, _ = turned(split, z, centre)
+    centre, points, base, leans, _, drift, columns, ways = arrays
+    along, _ = turned(split, z, centre, drift)
     away = (z - centre)[split.others]
     leant = leans @ powers(away)
     own = (along + leant[:, 1:]).astype(jnp.float32)
     start = base if whole else _near(base)
-    return start + jax.vmap(times_features)(points, own), leant, away
+    terms = along_ways(away, columns).astype(jnp.float32)
+    bent = jnp.einsum("c,nck->nk", terms, ways)
+    return start + jax.vmap(times_features)(points, own) + bent, leant, away
 
 
 def _near(base: Float[Array, "N K"]) -> Float[Array, "N K"]:
@@ -228,47 +261,62 @@ def _near(base: Float[Array, "N K"]) -> Float[Array, "N K"]:
 
 @partial(jax.jit, static_argnums=0)
 def _likelihood(
-    split: Split, z: Array, centre: Array, points: Array, base: Array, leans: Array, bend: Array
+    split: Split, z: Array, *arrays: Array
 ) -> tuple[Float[Array, ""], Float[Array, " P"]]:
-    (along, constant), back = jax.vjp(lambda z: turned(split, z, centre), z)
+    centre, points, base, leans, bend, drift, columns, ways = arrays
+    (along, constant), back = jax.vjp(lambda z: turned(split, z, centre, drift), z)
     away = (z - centre)[split.others]
     leant = leans @ powers(away)
-    each, means = summed(along + leant[:, 1:], points, _near(base))
+    terms, back_terms = jax.vjp(lambda away: along_ways(away, columns), away)
+    each, means, bent = summed(along + leant[:, 1:], points, _near(base), terms, ways)
     (slope,) = back((means, jnp.ones(())))
     drawn = leans[:, 0].sum(axis=0) + jnp.einsum("nf,nfd->d", means, leans[:, 1:])
     value = (each + leant[:, 0]).sum() + constant + away @ bend @ away / 2
-    (own,) = jax.vjp(powers, away)[1](drawn)
-    return value, slope.at[split.others].add(own + bend @ away)
+    (own,), (more,) = jax.vjp(powers, away)[1](drawn), back_terms(bent.sum(axis=0))
+    return value, slope.at[split.others].add(own + more + bend @ away)
 
 
 def summed(
-    along: Float[Array, "N F"], points: Float[Array, "N E K"], base: Float[Array, "N K"]
-) -> tuple[Float[Array, " N"], Float[Array, "N F"]]:
-    """Of each subject the log of its points' summed weights, and its features' weighted mean.
+    along: Float[Array, "N F"],
+    points: Float[Array, "N E K"],
+    base: Float[Array, "N K"],
+    terms: Float[Array, " C"],
+    ways: Float[Array, "N C K"],
+) -> tuple[Float[Array, " N"], Float[Array, "N F"], Float[Array, "N C"]]:
+    """Of each subject the log of its points' summed weights; its features' and ways' weighted mean.
 
     Some points of one subject at a time, their features made each time: reading them takes longer.
     """
     count, rows, size = points.shape
     near = next(k for k in range(min(NEARBY, size), 0, -1) if size % k == 0)
-    along = along.astype(jnp.float32)
+    along, terms = along.astype(jnp.float32), terms.astype(jnp.float32)
 
-    def one(place: tuple[Array, Array]) -> tuple[Array, Array]:
+    def one(place: tuple[Array, Array]) -> tuple[Array, Array, Array]:
         subject, start = place
         z = jax.lax.dynamic_slice(points, (subject, 0, start), (1, rows, near))[0]
         own = jax.lax.dynamic_slice(base, (subject, start), (1, near))[0]
+        way = jax.lax.dynamic_slice(ways, (subject, 0, start), (1, len(terms), near))[0]
         weight = own + times_features(z, along[subject])
+        for term, each in zip(terms, way, strict=True):
+            weight = weight + term * each
         most = weight.max()
         share = jnp.exp(weight - most)
         total = share.sum()
-        return most + jnp.log(total), feature_rows(z) @ (share / total)
+        share = share / total
+        return most + jnp.log(total), feature_rows(z) @ share, way @ share
 
     starts = jnp.arange(0, size, near)
     subjects = jnp.repeat(jnp.arange(count), len(starts))
-    each, means = jax.lax.map(one, (subjects, jnp.tile(starts, count)))
-    each, means = each.astype(float).reshape(count, -1), means.astype(float)
+    each, means, bent = jax.lax.map(one, (subjects, jnp.tile(starts, count)))
+    each = each.astype(float).reshape(count, -1)
     total = jax.nn.logsumexp(each, axis=1)
     share = jnp.exp(each - total[:, None])
-    return total, jnp.einsum("nc,ncf->nf", share, means.reshape(*share.shape, -1))
+
+    def whole(means: Array) -> Array:
+        parts = means.astype(float).reshape(*share.shape, -1)
+        return jnp.einsum("nc,ncf->nf", share, parts)
+
+    return total, whole(means), whole(bent)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -7,9 +7,10 @@ import pytest
 import small_trial
 
 from pkpd.individual.problem import population_space
+from pkpd.points.carried import Carried
 from pkpd.points.curvature import bent
 from pkpd.points.heights import Heights
-from pkpd.points.rounds import sloped
+from pkpd.points.rounds import differences
 
 
 @pytest.fixture(scope="module")
@@ -40,25 +41,41 @@ def test_heights_are_the_likelihood(small):
 
 def test_slopes_and_curvatures_are_derivatives(small):
     heights, z, points = small
-    steps = np.full(z.size, 1e-3)
-    slopes, bows = sloped(heights, z, points, steps)
     first = np.asarray(jax.jacfwd(summed(heights, points))(jnp.asarray(z)))
     second = np.asarray(jax.jacfwd(jax.jacfwd(summed(heights, points)))(jnp.asarray(z)))
-    places = heights.split.others
-    assert slopes == pytest.approx(np.moveaxis(first[..., places], 1, 0), abs=1e-4)
-    own = np.moveaxis(second[..., places, places], 1, 0)
-    own[..., : len(heights.split.equations)] = 0.0  # those of the equations go with the mean
-    assert bows == pytest.approx(own, abs=1e-2)
+    slopes, bows = heights.sloped(z, points)
+    own = heights.split.outcomes
+    assert slopes == pytest.approx(np.moveaxis(first[..., own], 2, 1), abs=1e-4)
+    assert bows == pytest.approx(np.moveaxis(second[..., own, own], 2, 1), abs=1e-2)
+    held = Carried(heights, z, np.zeros((4, points.shape[1], 2)))
+    inside = differences(held, points, heights.at(z, points), np.full(z.size, 1e-3))
+    own = heights.split.equations
+    assert inside[0] == pytest.approx(np.moveaxis(first[..., own], 1, 0), abs=1e-4)
+    assert inside[1] == pytest.approx(np.moveaxis(second[..., own, own], 1, 0), abs=1e-2)
 
 
-def test_mean_curvatures_are_those_of_the_sum_but_for_outcomes_alone(small):
+def test_slopes_of_points_that_drift_are_along_their_way(small):
+    heights, z, points = small
+    drift = np.random.default_rng(2).normal(size=(4, points.shape[1], 2))
+    steps = np.full(z.size, 1e-3)
+    found = differences(Carried(heights, z, drift), points, heights.at(z, points), steps)[0]
+
+    def along(away):
+        at = jnp.asarray(z).at[heights.split.equations].add(away)
+        return summed(heights, jnp.asarray(points) + (drift @ away).T)(at)
+
+    expected = np.moveaxis(np.asarray(jax.jacfwd(along)(jnp.zeros(2))), 1, 0)
+    assert found == pytest.approx(expected, rel=1e-4, abs=1e-3)
+
+
+def test_mean_curvatures_are_those_of_the_sum_but_for_what_goes_with_points(small):
     heights, z, points = small
     whole = jax.hessian(lambda z: summed(heights, points)(z).mean(axis=0).sum())(jnp.asarray(z))
     places = heights.split.others
     expected = np.array(whole)[np.ix_(places, places)]
-    for k in range(len(heights.split.equations), len(places)):
+    for k in (0, *range(len(heights.split.equations), len(places))):
         expected[k, k] = 0.0
-    found = bent(heights, z, points, np.full(z.size, 1e-2))
+    found = bent(heights, z, points, np.full(z.size, 1e-2), np.array([True, False]))
     assert found == pytest.approx(expected, abs=2e-3 * np.abs(expected).max())
 
 
