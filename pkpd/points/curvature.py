@@ -14,6 +14,12 @@ from jaxtyping import Bool, Float
 from pkpd.points.carried import Carried
 from pkpd.points.heights import Heights
 
+LOWEST = 30.0
+"""Fall of a point's log-likelihood from which on it is all the same."""
+
+OVER = 1.2
+"""Times the ends that third and fourth order were made at is how far they go."""
+
 PICKED = 8
 """Points of each subject that stand for its own law."""
 
@@ -58,6 +64,36 @@ def bent(
     found = (found + found.T) / 2
     own = [mean(each) / steps[place] ** 2 for each, place in zip(alone, inside, strict=True)]
     np.fill_diagonal(found, [*np.where(carry, 0.0, own), *np.zeros(len(split.outcomes))])
+    return found
+
+
+def beyond(
+    heights: Carried,
+    points: Float[np.ndarray, "K E N"],
+    steps: Float[np.ndarray, " q"],
+    ends: Float[np.ndarray, " q"],
+    carry: Bool[np.ndarray, " q"],
+) -> Float[np.ndarray, "4 q"]:
+    """What slopes and curvatures by `steps` lack of the mean at `ends`, as `tilted.arched` has it.
+
+    Along the numbers of the equations in `carry`; 0 along the others.
+    """
+    found = np.zeros((4, len(steps)))
+    here = heights.at(heights.centre, points)
+
+    def away(place: int, step: float) -> np.ndarray:
+        at = np.array(heights.centre)
+        at[place] += step
+        fall = heights.at(at, points) - here
+        return np.where(np.isfinite(fall), np.maximum(fall, -LOWEST), 0.0).mean(axis=0).sum()
+
+    for k in np.flatnonzero(carry):
+        place, h, s = heights.split.equations[k], steps[k], ends[k]
+        near, far = ([away(place, sign * each) for sign in (1, -1)] for each in (h, s))
+        odd = (far[0] - far[1]) / 2 - (near[0] - near[1]) / 2 * s / h
+        even = (far[0] + far[1]) / 2 - (near[0] + near[1]) / 2 * (s / h) ** 2
+        cubic, quartic = odd / (s**3 - h**2 * s), even / (s**4 - h**2 * s**2)
+        found[:, k] = cubic, quartic, h, OVER * s
     return found
 
 

@@ -41,7 +41,7 @@ class Gathered:
         each = [
             {"heights": c.heights, "leans": np.asarray(c.leans), "bend": c.bend,
              "drift": np.asarray(c.drift), "ways": np.asarray(c.ways),
-             "columns": c.columns,
+             "columns": c.columns, "arch": c.arch,
              "share": p.share, "mean": p.mean, "covariance": p.covariance}
             for c, p in zip(self.clouds.each, self.parts, strict=True)
         ]  # fmt: skip
@@ -66,19 +66,20 @@ def gathered(heights: Heights, now: Standing, count: int, seed: int, heard: Hear
 
 
 def remembered_points(
-    heights: Heights, now: Standing, told: dict[str, np.ndarray], count: int, seed: int
+    heights: Heights, now: Standing, known: dict[str, np.ndarray], count: int, seed: int
 ) -> Gathered:
     """The same from what was told of it: points are drawn once more, not solved."""
     placed, each, parts = _nodes(heights, now), [], []
     for number, there in enumerate(_standings(heights, now, placed)):
-        own = {name.removeprefix("node_"): v[number] for name, v in told.items()}
+        own = {name.removeprefix("node_"): v[number] for name, v in known.items()}
         parts.append(Mixture(own["share"], own["mean"], own["covariance"]))
         law = heights.split.law(jnp.asarray(there.centre))
         cloud = tilted(
             heights.split, there.centre, parts[-1].points(law, count, seed), own["heights"]
         )
         made = {name: jnp.asarray(own[name]) for name in ("leans", "drift", "ways")}
-        each.append(replace(cloud, bend=own["bend"], columns=own["columns"], **made))
+        told = {name: own[name] for name in ("bend", "columns", "arch")}
+        each.append(replace(cloud, **told, **made))
     return Gathered(Clouds(tuple(each), placed), now, tuple(parts))
 
 

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 from pkpd.errors import FitError
 from pkpd.individual.start import LOST
 from pkpd.points.carried import Carried, drifting, spread_of
-from pkpd.points.curvature import PICKED, bent, from_slopes
+from pkpd.points.curvature import LOWEST, PICKED, bent, beyond, from_slopes
 from pkpd.points.heights import Heights
 from pkpd.points.mixture import Mixture, mixture
 from pkpd.points.picked import picked
@@ -71,12 +71,12 @@ many at most. What the density's expansion errs by grows with the way from the c
 """
 
 
-LOWEST = 30.0
-"""Fall of a point's log-likelihood from which on it is all the same."""
-
 APART = 0.05
 """Variance of slopes over a subject's points, summed over subjects and times the number's own
 posterior variance, from which on points drift with that number."""
+
+ENDS = 3.0
+"""How far in SDs third and fourth order are looked for."""
 
 DRIFTS = 4
 """How often the drift of points is looked for, each time from the best that was found before."""
@@ -209,7 +209,9 @@ def solved(
     chance = np.random.default_rng(seed).random((PICKED, len(weights)))
     chosen = [np.asarray(picked(jnp.asarray(weights), jnp.asarray(own))) for own in chance]
     some = np.stack([z[row, :, np.arange(len(weights))].T for row in chosen])
-    return replace(cloud, bend=bent(held, now.centre, some, steps, carry))
+    inner, ends = steps[split.equations], np.maximum(ENDS * now.sd, 2 * steps)[split.equations]
+    arch = beyond(held, some, inner, ends, carry)
+    return replace(cloud, bend=bent(held, now.centre, some, steps, carry), arch=arch)
 
 
 def carried_by(

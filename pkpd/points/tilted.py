@@ -72,6 +72,7 @@ class Tilted:
     drift: Float[Array, "N E q"]
     columns: Int[np.ndarray, " a"]
     ways: Float[Array, "N 2a K"]
+    arch: Float[np.ndarray, "4 q"]
 
     def log_likelihood(self, z: Float[np.ndarray, " P"]) -> Value:
         """The marginal log-likelihood and its gradient, in standardised coordinates."""
@@ -100,6 +101,7 @@ class Tilted:
             self.drift,
             jnp.asarray(self.columns),
             self.ways,
+            jnp.asarray(self.arch),
         )
 
     def placed(self, z: Float[np.ndarray, " P"]) -> Float[np.ndarray, "N K E"]:
@@ -129,6 +131,7 @@ def tilted(
         jnp.zeros((len(z), count + 1, 2 * size)), np.zeros((size, size)),
         jnp.zeros((len(z), z.shape[2], len(split.equations))),
         np.zeros(0, int), jnp.zeros((len(z), 0, z.shape[1]), jnp.float32),
+        np.zeros((4, len(split.equations))),
     )  # fmt: skip
 
 
@@ -221,7 +224,7 @@ def subject_means(
 
 @partial(jax.jit, static_argnums=0)
 def _means(split: Split, z: Array, *arrays: Array) -> tuple[Array, Array, Array]:
-    centre, points, base, leans, _, drift, columns, ways = arrays
+    centre, points, base, leans, _, drift, columns, ways, _ = arrays
     along, _ = turned(split, z, centre, drift)
     away = (z - centre)[split.others]
     leant = leans @ powers(away)
@@ -244,7 +247,7 @@ def weighed(
     split: Split, z: Array, *arrays: Array, whole: bool = False
 ) -> tuple[Float[Array, "N K"], Float[Array, "N F1"], Float[Array, " d"]]:
     """Log-weights of the points (`whole`: of those left out, too), leans times d, and d."""
-    centre, points, base, leans, _, drift, columns, ways = arrays
+    centre, points, base, leans, _, drift, columns, ways, _ = arrays
     along, _ = turned(split, z, centre, drift)
     away = (z - centre)[split.others]
     leant = leans @ powers(away)
@@ -263,7 +266,7 @@ def _near(base: Float[Array, "N K"]) -> Float[Array, "N K"]:
 def _likelihood(
     split: Split, z: Array, *arrays: Array
 ) -> tuple[Float[Array, ""], Float[Array, " P"]]:
-    centre, points, base, leans, bend, drift, columns, ways = arrays
+    centre, points, base, leans, bend, drift, columns, ways, arch = arrays
     (along, constant), back = jax.vjp(lambda z: turned(split, z, centre, drift), z)
     away = (z - centre)[split.others]
     leant = leans @ powers(away)
@@ -271,9 +274,20 @@ def _likelihood(
     each, means, bent = summed(along + leant[:, 1:], points, _near(base), terms, ways)
     (slope,) = back((means, jnp.ones(())))
     drawn = leans[:, 0].sum(axis=0) + jnp.einsum("nf,nfd->d", means, leans[:, 1:])
-    value = (each + leant[:, 0]).sum() + constant + away @ bend @ away / 2
+    rest, steep = jax.value_and_grad(arched)(away, arch)
+    value = (each + leant[:, 0]).sum() + constant + away @ bend @ away / 2 + rest
     (own,), (more,) = jax.vjp(powers, away)[1](drawn), back_terms(bent.sum(axis=0))
-    return value, slope.at[split.others].add(own + more + bend @ away)
+    return value, slope.at[split.others].add(own + more + bend @ away + steep)
+
+
+def arched(away: Float[Array, " d"], arch: Float[Array, "4 q"]) -> Float[Array, ""]:
+    """Third and fourth order along numbers of the equations, 0 at the steps of the first two.
+
+    `arch` has both coefficients, those steps, and how far it holds: beyond it stays.
+    """
+    cubic, quartic, step, end = arch
+    d = jnp.clip(away[: len(step)], -end, end)
+    return (cubic * (d**3 - step**2 * d) + quartic * (d**4 - step**2 * d**2)).sum()
 
 
 def summed(

@@ -8,9 +8,10 @@ import small_trial
 
 from pkpd.individual.problem import population_space
 from pkpd.points.carried import Carried
-from pkpd.points.curvature import bent
+from pkpd.points.curvature import bent, beyond
 from pkpd.points.heights import Heights
 from pkpd.points.rounds import differences
+from pkpd.points.tilted import arched
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +87,23 @@ def test_the_split_names_what_stands_in_the_likelihood(small):
     outcomes = [names[k] for k in heights.split.outcomes]
     assert equations == ["km", "ic50"]
     assert outcomes == ["concentration_additive", "concentration_proportional", "effect_additive"]
+
+
+def test_third_and_fourth_order_make_the_mean_exact_at_the_ends(small):
+    heights, z, points = small
+    held = Carried(heights, z, np.zeros((4, points.shape[1], 2)))
+    h, s = np.full(2, 0.05), np.array([0.3, 0.2])
+    arch = beyond(held, points, h, s, np.array([True, False]))
+    assert not arch[:, 1].any()
+
+    def mean(step):
+        at = np.array(z)
+        at[heights.split.equations[0]] += step
+        return (heights.at(at, points) - heights.at(z, points)).mean(axis=0).sum()
+
+    for d in (0.05, -0.05, 0.3, -0.3):
+        slope, bow = (mean(0.05) - mean(-0.05)) / 0.1, (mean(0.05) + mean(-0.05)) / 0.0025
+        rest = float(arched(np.array([d, 0.2, 0.0]), arch))
+        assert slope * d + bow * d**2 / 2 + rest == pytest.approx(mean(d), rel=1e-9)
+    far = arched(np.array([1.0, 0.0]), arch)
+    assert far == arched(np.array([2.0, 0.0]), arch)
