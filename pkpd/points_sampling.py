@@ -24,12 +24,12 @@ from pkpd.individual.modes import effects_of
 from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.individual.start import Start, shrinkage_of
 from pkpd.individual_sampling import Drawn
-from pkpd.points.clouds import Clouds
 from pkpd.points.error import quadrature_error
 from pkpd.points.gathering import Gathered, gathered, remembered_points
 from pkpd.points.heights import Heights
 from pkpd.points.picked import with_effects
 from pkpd.points.rounds import Standing, covariance, worth
+from pkpd.points.tilted import Tilted
 from pkpd.points_search import WALL, labels, mode_of, remember, remembered, searched, told_of
 from pkpd.variation import standard
 
@@ -56,7 +56,7 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
     heights = Heights(start.likelihood)
     lap("plan the mesh")
     found = _gathered(heights, now, kept, progress)
-    cloud, now = found.clouds, found.now
+    cloud, now = found.cloud, found.now
     lap("solve points")
     mode = mode_of(cloud, now)
     spread = covariance(cloud, mode)
@@ -69,9 +69,8 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
     whole = _with_effects(tree, cloud, chosen.seed)
     error = quadrature_error(cloud, mode, spread)
     told = {
-        "count": cloud.each[0].points.shape[1],
-        "nodes": len(cloud.each),
-        "least_worth": float(worth(cloud.nearest(mode), mode).min()),
+        "count": cloud.points.shape[1],
+        "least_worth": float(worth(cloud, mode).min()),
         "error": float(error.max()),
         "worst": labels(space)[int(error.argmax())],
     }
@@ -85,14 +84,14 @@ def _gathered(heights: Heights, now: Standing, kept: Checkpoint, progress: Progr
     path, chosen = kept.path("points.npz"), heights.likelihood.settings.sampler
     if path.is_file():
         now, found = remembered(path)
-        told = {name: value for name, value in found.items() if name.startswith("node_")}
-        return remembered_points(heights, now, told, chosen.points, chosen.seed)
+        return remembered_points(heights, now, found, chosen.points, chosen.seed)
     found = gathered(heights, now, chosen.points, chosen.seed, partial(progress, "solving points"))
-    remember(path, {**told_of(found.now), **found.told()})
+    remember(path, {**found.told(), **told_of(found.now)})
+    progress("solving points", 1.0)
     return found
 
 
-def _start(likelihood: IndividualLikelihood, now: Standing, cloud: Clouds | None) -> Start:
+def _start(likelihood: IndividualLikelihood, now: Standing, cloud: Tilted | None) -> Start:
     """What is known of the mode, as other ways of sampling have it."""
     effects = effects_of(likelihood)
     law = Heights(likelihood).split.law(jnp.asarray(now.centre))
@@ -126,7 +125,7 @@ def _some_draws(
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def _program(cloud: Clouds, mode: np.ndarray, spread: np.ndarray, known: Any) -> Any:
+def _program(cloud: Tilted, mode: np.ndarray, spread: np.ndarray, known: Any) -> Any:
     """The marginal posterior for NUTS, in coordinates round about its mode."""
     space = population_space(cloud.split.effects.likelihood)
     values, vectors = np.linalg.eigh(spread)
@@ -147,7 +146,7 @@ def _program(cloud: Clouds, mode: np.ndarray, spread: np.ndarray, known: Any) ->
     )
 
 
-def _with_effects(tree: Any, cloud: Clouds, seed: int) -> Any:
+def _with_effects(tree: Any, cloud: Tilted, seed: int) -> Any:
     """The tree with effects of each draw, and the log-likelihood that it was walked by."""
     likelihood = cloud.split.effects.likelihood
     space, effects = population_space(likelihood), cloud.split.effects

@@ -16,11 +16,11 @@ from pkpd.checkpoint import Checkpoint
 from pkpd.errors import FitError
 from pkpd.files import replacing
 from pkpd.individual.problem import IndividualLikelihood, population_space
-from pkpd.points.clouds import Clouds
 from pkpd.points.fewer import fewer
 from pkpd.points.heights import Heights
 from pkpd.points.proposal import Proposal
 from pkpd.points.rounds import MOST, Standing, beginning, highest, round_
+from pkpd.points.tilted import Tilted
 from pkpd.variation.space import Space
 
 UNSETTLED = (
@@ -98,7 +98,7 @@ def remembered(path: Path) -> tuple[Standing, dict[str, np.ndarray]]:
     return now, found
 
 
-def mode_of(cloud: Clouds, now: Standing) -> Float[np.ndarray, " P"]:
+def mode_of(cloud: Tilted, now: Standing) -> Float[np.ndarray, " P"]:
     """The density's mode; `FitError` where it is too far from the points' population."""
     mode = highest(cloud, now.centre, WALL * now.sd)
     away = np.abs(mode - now.centre) / now.sd

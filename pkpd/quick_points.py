@@ -14,7 +14,6 @@ import numpy as np
 
 from pkpd.checkpoint import Checkpoint
 from pkpd.individual.problem import IndividualLikelihood, population_space
-from pkpd.points.clouds import alone
 from pkpd.points.error import quadrature_error
 from pkpd.points.heights import Heights
 from pkpd.points.rounds import LATER, covariance, drawn_in, solved
@@ -32,15 +31,14 @@ def points_mode(
     now, heights = searched(likelihood, kept, progress), Heights(likelihood)
     progress("solving points", 0.0)
     now, _ = drawn_in(heights, now, LATER, seed)
-    points = solved(heights, now, LATER, seed + 1, exact=True)
-    cloud = alone(points)
+    cloud = solved(heights, now, LATER, seed + 1, exact=True)
     progress("solving points", 1.0)
     at = mode_of(cloud, now)
     spread = covariance(cloud, at)
     error = quadrature_error(cloud, at, spread)
     worst, names = int(error.argmax()), labels(population_space(likelihood))
     told = (
-        f"{points.points.shape[1]} points of each subject, seed {seed + 1}: their number leaves "
+        f"{cloud.points.shape[1]} points of each subject, seed {seed + 1}: their number leaves "
         f"estimates uncertain by up to {error[worst]:.2f} posterior SDs ({names[worst]}; median of "
         f"all {np.median(error):.2f}). "
     )

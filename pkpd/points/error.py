@@ -15,20 +15,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from pkpd.points.clouds import Clouds
 from pkpd.points.proposal import LAW_SHARE
 from pkpd.points.tilted import Tilted, along_ways, powers, subject_means, turned
 
 
 def quadrature_error(
-    clouds: Clouds, at: Float[np.ndarray, " P"], covariance: Float[np.ndarray, "P P"]
+    cloud: Tilted, at: Float[np.ndarray, " P"], covariance: Float[np.ndarray, "P P"]
 ) -> Float[np.ndarray, " P"]:
     """Root mean square error of each number's posterior mean, in posterior SDs."""
-    count = clouds.each[0].points.shape[1]
+    count = cloud.points.shape[1]
     own = count * LAW_SHARE // (LAW_SHARE + 1)
     places = np.arange(count)
     first = (places < own // 2) | ((places >= own) & (places < own + (count - own) // 2))
-    whole, one, two = (_scores(clouds, at, part) for part in (places >= 0, first, ~first))
+    whole, one, two = (_scores(cloud, at, part) for part in (places >= 0, first, ~first))
     apart, bias = (one - two) / 2, ((one + two) / 2 - whole).sum(axis=0)
     variance = covariance @ apart.T @ apart @ covariance
     off = covariance @ bias
@@ -36,27 +35,13 @@ def quadrature_error(
 
 
 def _scores(
-    clouds: Clouds, at: Float[np.ndarray, " P"], chosen: np.ndarray
+    cloud: Tilted, at: Float[np.ndarray, " P"], chosen: np.ndarray
 ) -> Float[np.ndarray, "N P"]:
     """Each subject's score, but for a constant, from some of its points."""
-    weights, by_away = clouds.weights(at)
-    slope = by = np.zeros(())
-    for cloud, there, share, more in zip(
-        clouds.each, clouds.asked(at), weights, by_away, strict=True
-    ):
-        values, scores = _of_node(cloud, there, chosen)
-        slope, by = slope + share * scores, by + values[:, None] * more
-    return clouds.pulled(slope, by)
-
-
-def _of_node(
-    cloud: Tilted, at: Float[np.ndarray, " P"], chosen: np.ndarray
-) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N P"]]:
-    """Each subject's log marginal likelihood and score, but for constants, of one node."""
     part = replace(
         cloud, z=cloud.z[:, :, chosen], base=cloud.base[:, chosen], ways=cloud.ways[:, :, chosen]
     )
-    values, means, bent = subject_means(part, at)
+    means, ways = subject_means(part, at)
     split = cloud.split
     centre = jnp.asarray(cloud.centre)
     back = jax.vjp(lambda z: turned(split, z, centre, cloud.drift)[0], jnp.asarray(at))[1]
@@ -66,5 +51,5 @@ def _of_node(
     away = jnp.asarray(at - cloud.centre)[split.others]
     scores[:, split.others] += drawn @ np.asarray(jax.jacobian(powers)(away))
     by_ways = jax.jacobian(lambda away: along_ways(away, jnp.asarray(cloud.columns)))(away)
-    scores[:, split.others] += bent @ np.asarray(by_ways)
-    return values, scores
+    scores[:, split.others] += ways @ np.asarray(by_ways)
+    return scores

@@ -9,9 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from pkpd.points.clouds import Clouds
 from pkpd.points.split import Split
-from pkpd.points.tilted import along_ways, arched, feature_rows, weighed
+from pkpd.points.tilted import Tilted, along_ways, arched, feature_rows, weighed
 
 
 def picked(weights: Float[Array, "N K"], chance: Float[Array, " N"]) -> Int[Array, " N"]:
@@ -22,23 +21,17 @@ def picked(weights: Float[Array, "N K"], chance: Float[Array, " N"]) -> Int[Arra
 
 
 def with_effects(
-    clouds: Clouds, z: Float[np.ndarray, "draws P"], seed: int
+    cloud: Tilted, z: Float[np.ndarray, "draws P"], seed: int
 ) -> tuple[Float[np.ndarray, "draws E N"], Float[np.ndarray, " draws"]]:
-    """Standardised effects for each population, and the log-likelihood as it was walked.
-
-    Effects are picked among the points of the nearest node. Where its density is not the one that
-    was walked, what they differ by counts with the log-likelihood.
-    """
+    """Standardised effects for each population, and the log-likelihood as it was walked."""
     key = jax.random.key(seed)
+    heights = jnp.asarray(cloud.heights)
     effects, values = [], []
     for number, at in enumerate(z):
-        own, cloud = jax.random.fold_in(key, number), clouds.nearest(at)
-        heights = jnp.asarray(cloud.heights)
+        own = jax.random.fold_in(key, number)
         some, value = _drawn(cloud.split, own, jnp.asarray(at), heights, *cloud.arrays)
         effects.append(np.asarray(some))
         values.append(float(value))
-        if len(clouds.each) > 1:
-            values[-1] += clouds.log_likelihood(at)[0] - cloud.log_likelihood(at)[0]
     return np.array(effects), np.array(values)
 
 

@@ -9,7 +9,6 @@ vary.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import jax.numpy as jnp
 import numpy as np
@@ -24,7 +23,7 @@ from pkpd.points.mixture import Mixture, mixture
 from pkpd.points.picked import picked
 from pkpd.points.proposal import Proposal, effective, normalised, of_law
 from pkpd.points.split import standardised
-from pkpd.points.tilted import Tilted, Value, leaning, tilted
+from pkpd.points.tilted import Tilted, leaning, tilted
 
 BOX = 0.5
 """How far a round moves a number of the population, in its prior's SDs."""
@@ -278,16 +277,8 @@ def differences(
     return slopes, bows
 
 
-class Dense(Protocol):
-    """What has a log-density and its gradient."""
-
-    def density(self, z: Float[np.ndarray, " P"]) -> Value:
-        """In standardised coordinates."""
-        ...
-
-
 def highest(
-    cloud: Dense, start: Float[np.ndarray, " P"], box: float | Float[np.ndarray, " P"]
+    cloud: Tilted, start: Float[np.ndarray, " P"], box: float | Float[np.ndarray, " P"]
 ) -> Float[np.ndarray, " P"]:
     """The density's mode, by Newton's steps of `REACH` SDs at most, within a box about `start`.
 
@@ -311,7 +302,7 @@ def highest(
     return at
 
 
-def covariance(cloud: Dense, at: Float[np.ndarray, " P"]) -> Float[np.ndarray, "P P"]:
+def covariance(cloud: Tilted, at: Float[np.ndarray, " P"]) -> Float[np.ndarray, "P P"]:
     """The inverse of minus the density's Hessian, curvatures held above the prior's 0.3."""
     probe = 1e-3 * np.eye(at.size)
     rows = [(cloud.density(at + p)[1] - cloud.density(at - p)[1]) / -2e-3 for p in probe]

@@ -212,25 +212,19 @@ def turned(
 
 def subject_means(
     cloud: Tilted, z: Float[np.ndarray, " P"]
-) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N F"], Float[np.ndarray, "N C"]]:
-    """Each subject's log marginal likelihood, up to a constant.
-
-    And the weighted means of its features and of its points' own slopes and curvatures.
-    """
-    found = _means(cloud.split, jnp.asarray(z), *cloud.arrays)
-    each, means, ways = (np.asarray(part) for part in found)
-    return each, means, ways
+) -> tuple[Float[np.ndarray, "N F"], Float[np.ndarray, "N 2a"]]:
+    """Weighted means of each subject's features, and of its points' own slopes and curvatures."""
+    means, ways = _means(cloud.split, jnp.asarray(z), *cloud.arrays)
+    return np.asarray(means), np.asarray(ways)
 
 
 @partial(jax.jit, static_argnums=0)
-def _means(split: Split, z: Array, *arrays: Array) -> tuple[Array, Array, Array]:
+def _means(split: Split, z: Array, *arrays: Array) -> tuple[Array, Array]:
     centre, points, base, leans, _, drift, columns, ways, _ = arrays
     along, _ = turned(split, z, centre, drift)
     away = (z - centre)[split.others]
     leant = leans @ powers(away)
-    terms = along_ways(away, columns)
-    each, means, bent = summed(along + leant[:, 1:], points, _near(base), terms, ways)
-    return each + leant[:, 0], means, bent
+    return summed(along + leant[:, 1:], points, _near(base), along_ways(away, columns), ways)[1:]
 
 
 def along_ways(away: Float[Array, " d"], columns: Int[Array, " a"]) -> Float[Array, " 2a"]:

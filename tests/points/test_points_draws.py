@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from pkpd import points_search
 from pkpd.checkpoint import Checkpoint
 from pkpd.errors import FitError
-from pkpd.points.clouds import alone
 from pkpd.points.error import quadrature_error
 from pkpd.points.picked import picked, with_effects
 from pkpd.points.proposal import normalised
@@ -30,7 +29,7 @@ def test_points_are_picked_as_often_as_they_weigh():
 def test_effects_of_draws_are_those_of_the_weighted_points(neonates, cloud):
     _, centre = neonates
     z = np.tile(centre + 0.02, (400, 1))
-    found, _ = with_effects(alone(cloud), z, seed=3)
+    found, _ = with_effects(cloud, z, seed=3)
     weights = normalised(cloud.log_weights(z[0]))
     m, a = (np.asarray(part) for part in cloud.split.law(jnp.asarray(z[0])))
     own = (cloud.points - m[:, None]) @ np.linalg.inv(a).T
@@ -41,7 +40,7 @@ def test_effects_of_draws_are_those_of_the_weighted_points(neonates, cloud):
 def test_the_walked_log_likelihood_is_the_solved_one(neonates, cloud):
     """At the centre nothing is expanded: what was walked is what the equations give."""
     likelihood, centre = neonates
-    found, walked = with_effects(alone(cloud), centre[None], seed=4)
+    found, walked = with_effects(cloud, centre[None], seed=4)
     effects = cloud.split.effects.values(jnp.asarray(found[0]))
     values = {**cloud.split.values(jnp.asarray(centre)), **effects}
     assert walked[0] == pytest.approx(float(likelihood.by_subject(values).sum()), abs=1e-3)
@@ -53,7 +52,7 @@ def test_the_error_told_is_that_seen(standing):
     sets = [solved(heights, now, Counts(128, 64), seed, exact=True) for seed in range(16)]
     modes = np.array([highest(each, now.centre, 1.0) for each in sets])
     spread = covariance(sets[0], modes[0])
-    told = np.array([quadrature_error(alone(each), now.centre, spread) for each in sets])
+    told = np.array([quadrature_error(each, now.centre, spread) for each in sets])
     seen = modes.std(axis=0, ddof=1) / np.sqrt(np.diag(spread))
     law = np.setdiff1d(
         np.arange(len(seen)), heights.split.others
@@ -105,11 +104,11 @@ def test_a_search_that_never_settles_ends_with_a_word(neonates, tmp_path, monkey
 
 def test_a_mode_far_from_the_points_is_refused_by_name(standing, cloud):
     _, now = standing
-    near = mode_of(alone(cloud), now)
+    near = mode_of(cloud, now)
     assert np.abs((near - now.centre) / now.sd).max() < FAR
     rising = replace(cloud, bend=np.full_like(cloud.bend, 1e6))  # the density climbs without end
     with pytest.raises(FitError, match=r"lead to a mode . SDs .* along `concentration_"):
-        mode_of(alone(rising), now)
+        mode_of(rising, now)
 
 
 def test_a_pilot_run_is_refused_where_there_is_none():
