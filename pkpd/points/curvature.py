@@ -80,12 +80,13 @@ def beyond(
     """
     found = np.zeros((4, len(steps)))
     here = heights.at(heights.centre, points)
+    known = np.isfinite(here)
 
-    def away(place: int, step: float) -> np.ndarray:
+    def away(place: int, step: float) -> float:
         at = np.array(heights.centre)
         at[place] += step
-        fall = heights.at(at, points) - here
-        return np.where(np.isfinite(fall), np.maximum(fall, -LOWEST), 0.0).mean(axis=0).sum()
+        fall = np.maximum(heights.at(at, points) - np.where(known, here, 0.0), -LOWEST)
+        return float(np.where(known, fall, 0.0).mean(axis=0).sum())
 
     for k in np.flatnonzero(carry):
         place, h, s = heights.split.equations[k], steps[k], ends[k]
