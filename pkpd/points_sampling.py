@@ -38,6 +38,10 @@ Progress = Callable[[str, float], None]
 STEEP = 100.0
 """How steeply the density falls beyond the `WALL`."""
 
+REACHED = 4.0
+"""Where the wall stands along numbers that points drift with: their curvatures, and third and
+fourth order, do not hold beyond."""
+
 SEEN = 6
 """Draws at which the mesh must hold."""
 
@@ -130,12 +134,16 @@ def _program(cloud: Tilted, mode: np.ndarray, spread: np.ndarray, known: Any) ->
     space = population_space(cloud.split.effects.likelihood)
     values, vectors = np.linalg.eigh(spread)
     centre, factor = jnp.asarray(mode), jnp.asarray(vectors * np.sqrt(values))
+    carried = cloud.split.equations[cloud.columns]
+    sd = np.sqrt(np.diag(spread))[carried]
     to_standard = jax.jit(lambda flat: standard.to_standard(space, flat))
     pulled = jax.jit(lambda flat, slope: jax.vjp(to_standard, flat)[1](slope)[0])
 
     def place(u: jax.Array) -> tuple[jax.Array, jax.Array]:
+        z = centre + factor @ u
         beyond = jnp.maximum(jnp.abs(u) - WALL, 0.0)
-        return centre + factor @ u, -STEEP * (beyond**2).sum()
+        further = jnp.maximum(jnp.abs((z - centre)[carried]) / sd - REACHED, 0.0)
+        return z, -STEEP * ((beyond**2).sum() + (further**2).sum())
 
     def likelihood(flat: np.ndarray) -> tuple[float, np.ndarray]:
         value, slope = cloud.log_likelihood(to_standard(flat))

@@ -74,7 +74,7 @@ APART = 0.05
 """Variance of slopes over a subject's points, summed over subjects and times the number's own
 posterior variance, from which on points drift with that number."""
 
-ENDS = 3.0
+ENDS = 3.5
 """How far in SDs third and fourth order are looked for."""
 
 DRIFTS = 4
