@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -28,9 +29,12 @@ from pkpd.points.error import quadrature_error
 from pkpd.points.gathering import Gathered, gathered, remembered_points
 from pkpd.points.heights import Heights
 from pkpd.points.picked import with_effects
-from pkpd.points.rounds import Standing, covariance, worth
+from pkpd.points.rounds import covariance, worth
+from pkpd.points.scored import Scored, one_set
+from pkpd.points.standing import Standing
 from pkpd.points.tilted import Tilted
 from pkpd.points_search import WALL, labels, mode_of, remember, remembered, searched, told_of
+from pkpd.settings_individual import SCORED_TOGETHER
 from pkpd.variation import standard
 
 Progress = Callable[[str, float], None]
@@ -60,8 +64,10 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
     heights = Heights(start.likelihood)
     lap("plan the mesh")
     found = _gathered(heights, now, kept, progress)
-    cloud, now = found.cloud, found.now
     lap("solve points")
+    scored = _scored(heights, found, kept, progress)
+    cloud, now = scored.tilting(found.cloud) if scored else found.cloud, found.now
+    lap("score points")
     mode = mode_of(cloud, now)
     spread = covariance(cloud, mode)
     space = population_space(likelihood)
@@ -71,9 +77,10 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
         tree = pymc_bridge.run_chains(program, chosen, lambda share: progress("sampling", share))
     lap("sample")
     whole = _with_effects(tree, cloud, chosen.seed)
-    error = quadrature_error(cloud, mode, spread)
+    error = quadrature_error(cloud, mode, spread, scored)
     told = {
         "count": cloud.points.shape[1],
+        "scored": chosen.score_points,
         "least_worth": float(worth(cloud, mode).min()),
         "error": float(error.max()),
         "worst": labels(space)[int(error.argmax())],
@@ -93,6 +100,32 @@ def _gathered(heights: Heights, now: Standing, kept: Checkpoint, progress: Progr
     remember(path, {**found.told(), **told_of(found.now)})
     progress("solving points", 1.0)
     return found
+
+
+def _scored(
+    heights: Heights, found: Gathered, kept: Checkpoint, progress: Progress
+) -> Scored | None:
+    """What more points say of the slope; each set is kept as it ends. None where none is wanted."""
+    path, chosen = kept.path("scores.npz"), heights.likelihood.settings.sampler
+    count = chosen.score_points // SCORED_TOGETHER
+    if not count:
+        return None
+    sets = _sets(path)
+    for k in range(len(sets), count):
+        progress("scoring points", k / count)
+        sets.append(one_set(heights, found.now, found.parts, chosen.seed + 5000 + k))
+        log, means = (np.stack(part) for part in zip(*sets, strict=True))
+        remember(path, {"log": log, "means": means})
+    progress("scoring points", 1.0)
+    return Scored(*(np.stack(part) for part in zip(*sets, strict=True)))
+
+
+def _sets(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The sets that a run before has solved."""
+    if not path.is_file():
+        return []
+    with np.load(path) as file:
+        return list(zip(file["log"], file["means"], strict=True))
 
 
 def _start(likelihood: IndividualLikelihood, now: Standing, cloud: Tilted | None) -> Start:

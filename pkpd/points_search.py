@@ -19,7 +19,8 @@ from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.points.fewer import fewer
 from pkpd.points.heights import Heights
 from pkpd.points.proposal import Proposal
-from pkpd.points.rounds import MOST, Standing, beginning, highest, round_
+from pkpd.points.rounds import MOST, beginning, highest, round_
+from pkpd.points.standing import Standing
 from pkpd.points.tilted import Tilted
 from pkpd.variation.space import Space
 
@@ -77,9 +78,10 @@ def _first(likelihood: IndividualLikelihood, progress: Progress) -> Standing:
 
 def told_of(now: Standing) -> dict[str, np.ndarray]:
     """A standing as arrays."""
-    return {"centre": now.centre, "spread": now.spread, "mean": now.proposal.mean,
-            "covariance": now.proposal.covariance,
-            "state": np.array([now.done, now.free, now.settled])}  # fmt: skip
+    found = {"centre": now.centre, "spread": now.spread, "mean": now.proposal.mean,
+             "covariance": now.proposal.covariance,
+             "state": np.array([now.done, now.free, now.settled])}  # fmt: skip
+    return found if now.drift is None else {**found, "carried": now.drift}
 
 
 def remember(path: Path, told: Mapping[str, np.ndarray]) -> None:
@@ -94,8 +96,8 @@ def remembered(path: Path) -> tuple[Standing, dict[str, np.ndarray]]:
         found = dict(file)
     done, free, settled = found["state"]
     proposal = Proposal(found["mean"], found["covariance"])
-    now = Standing(found["centre"], found["spread"], proposal, int(done), bool(free), bool(settled))
-    return now, found
+    place, carried = (found["centre"], found["spread"], proposal), found.get("carried")
+    return Standing(*place, int(done), bool(free), bool(settled), carried), found
 
 
 def mode_of(cloud: Tilted, now: Standing) -> Float[np.ndarray, " P"]:

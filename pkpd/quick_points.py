@@ -16,11 +16,15 @@ from pkpd.checkpoint import Checkpoint
 from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.points.error import quadrature_error
 from pkpd.points.heights import Heights
-from pkpd.points.rounds import LATER, covariance, drawn_in, solved
+from pkpd.points.rounds import LATER, covariance, drawn_in
+from pkpd.points.solving import Counts, in_parts, solved
 from pkpd.points_search import labels, mode_of, searched
 from pkpd.quick_mode import Mode
 
 Progress = Callable[[str, float], None]
+
+FITTED = Counts(1024)
+"""Points of each subject that its proposal's parts are fitted to, twice."""
 
 
 def points_mode(
@@ -31,7 +35,8 @@ def points_mode(
     now, heights = searched(likelihood, kept, progress), Heights(likelihood)
     progress("solving points", 0.0)
     now, _ = drawn_in(heights, now, LATER, seed)
-    cloud = solved(heights, now, LATER, seed + 1, exact=True)
+    parts = in_parts(heights, now, FITTED, seed + 2)
+    cloud = solved(heights, now, LATER, seed + 1, by=parts, exact=True)
     progress("solving points", 1.0)
     at = mode_of(cloud, now)
     spread = covariance(cloud, at)

@@ -161,24 +161,37 @@ class Engine(Frozen):
     precision: Literal["double", "single"] = "double"
 
 
+SCORED_TOGETHER = 2048
+"""Score points of a subject that are solved together; the error needs two sets of them."""
+
+
 class IndividualSampler(Sampler):
     """How draws are made, and what becomes of the subjects' effects.
 
     `walked` effects are coordinates of NUTS; `integrated` ones are summed over `points` of each
-    subject and drawn afterwards, so that NUTS walks the population's numbers alone.
+    subject and drawn afterwards, so that NUTS walks the population's numbers alone; `score_points`
+    more (0: none) are solved at the mode alone, for the density's slope there.
     """
 
     pilot: int = Field(default=0, ge=0)
     adaptation: Literal["diag", "low_rank"] = "diag"
     effects: Literal["walked", "integrated"] = "walked"
     points: Annotated[int, Field(ge=128)] = 1024
+    score_points: Annotated[int, Field(ge=0)] = 0
 
-    @field_validator("points")
+    @field_validator("points", "score_points")
     @classmethod
     def _power_of_two(cls, count: int) -> int:
         if count & (count - 1):
             below = 2 ** (count.bit_length() - 1)
             raise ValueError(f"points are Sobol's: take a power of two, {below} or {2 * below}")
+        return count
+
+    @field_validator("score_points")
+    @classmethod
+    def _two_sets(cls, count: int) -> int:
+        if 0 < count < 2 * SCORED_TOGETHER:
+            raise ValueError(f"give 0, or {2 * SCORED_TOGETHER} or more")
         return count
 
     @model_validator(mode="after")

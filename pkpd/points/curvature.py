@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from pkpd.points.carried import Carried
-from pkpd.points.heights import Heights
 
 LOWEST = 30.0
 """Fall of a point's log-likelihood from which on it is all the same."""
@@ -25,8 +24,7 @@ PICKED = 8
 
 
 def bent(
-    heights: Heights | Carried,
-    centre: Float[np.ndarray, " P"],
+    heights: Carried,
     points: Float[np.ndarray, "K E N"],
     steps: Float[np.ndarray, " P"],
     carry: Bool[np.ndarray, " q"],
@@ -36,7 +34,7 @@ def bent(
     0 for a number by itself whose curvature goes with the points: those of the outcomes, and those
     of the equations in `carry`.
     """
-    split, size = heights.split, len(centre)
+    split, centre, size = heights.split, heights.centre, len(heights.centre)
     inside, count = split.equations, len(split.equations)
     found = np.zeros((len(split.others), len(split.others)))
     unit = np.eye(size) * steps

@@ -16,22 +16,39 @@ import numpy as np
 from jaxtyping import Float
 
 from pkpd.points.proposal import LAW_SHARE
-from pkpd.points.tilted import Tilted, along_ways, powers, subject_means, turned
+from pkpd.points.scored import Scored, by_law
+from pkpd.points.tilted import Tilted, along_ways, powers, subject_means
 
 
 def quadrature_error(
-    cloud: Tilted, at: Float[np.ndarray, " P"], covariance: Float[np.ndarray, "P P"]
-) -> Float[np.ndarray, " P"]:
-    """Root mean square error of each number's posterior mean, in posterior SDs."""
+    cloud: Tilted, at: Float[np.ndarray, " P"], covariance: Float[np.ndarray, "P P"],
+    scored: Scored | None = None,
+) -> Float[np.ndarray, " P"]:  # fmt: skip
+    """Root mean square error of each number's posterior mean, in posterior SDs.
+
+    Of a density tilted by `scored`, its own points' part at the centre is gone, along the law.
+    """
+    apart, bias = _halves(cloud, at)
+    if scored:
+        law = np.setdiff1d(np.arange(len(at)), cloud.split.others)
+        parts = zip(_halves(cloud, cloud.centre), scored.apart(cloud), strict=True)
+        for found, (own, more) in zip((apart, bias), parts, strict=True):
+            found[..., law] += (more - own)[..., law]
+    variance = covariance @ apart.T @ apart @ covariance
+    off = covariance @ bias
+    return np.sqrt((np.diag(variance) + off**2) / np.diag(covariance))
+
+
+def _halves(
+    cloud: Tilted, at: Float[np.ndarray, " P"]
+) -> tuple[Float[np.ndarray, "N P"], Float[np.ndarray, " P"]]:
+    """Half of what the halves' scores differ by, and how far their mean is off the whole."""
     count = cloud.points.shape[1]
     own = count * LAW_SHARE // (LAW_SHARE + 1)
     places = np.arange(count)
     first = (places < own // 2) | ((places >= own) & (places < own + (count - own) // 2))
     whole, one, two = (_scores(cloud, at, part) for part in (places >= 0, first, ~first))
-    apart, bias = (one - two) / 2, ((one + two) / 2 - whole).sum(axis=0)
-    variance = covariance @ apart.T @ apart @ covariance
-    off = covariance @ bias
-    return np.sqrt((np.diag(variance) + off**2) / np.diag(covariance))
+    return (one - two) / 2, ((one + two) / 2 - whole).sum(axis=0)
 
 
 def _scores(
@@ -42,14 +59,10 @@ def _scores(
         cloud, z=cloud.z[:, :, chosen], base=cloud.base[:, chosen], ways=cloud.ways[:, :, chosen]
     )
     means, ways = subject_means(part, at)
-    split = cloud.split
-    centre = jnp.asarray(cloud.centre)
-    back = jax.vjp(lambda z: turned(split, z, centre, cloud.drift)[0], jnp.asarray(at))[1]
-    own = jax.vmap(lambda mean, number: back(jnp.zeros(means.shape).at[number].set(mean))[0])
-    scores = np.array(jax.jit(own)(jnp.asarray(means), jnp.arange(len(means))))
+    scores, others = by_law(cloud, at, means), cloud.split.others
     drawn = np.einsum("nf,nfd->nd", means, np.asarray(cloud.leans)[:, 1:])
-    away = jnp.asarray(at - cloud.centre)[split.others]
-    scores[:, split.others] += drawn @ np.asarray(jax.jacobian(powers)(away))
+    away = jnp.asarray(at - cloud.centre)[others]
+    scores[:, others] += drawn @ np.asarray(jax.jacobian(powers)(away))
     by_ways = jax.jacobian(lambda away: along_ways(away, jnp.asarray(cloud.columns)))(away)
-    scores[:, split.others] += ways @ np.asarray(by_ways)
+    scores[:, others] += ways @ np.asarray(by_ways)
     return scores

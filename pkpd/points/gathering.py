@@ -1,4 +1,4 @@
-"""Many points about the mode: subjects drawn in closer, parts fitted, then solved; and kept."""
+"""Many points about the mode: parts fitted, the population drawn in, then solved; and kept."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import numpy as np
 
 from pkpd.points.heights import Heights
 from pkpd.points.mixture import Mixture
-from pkpd.points.rounds import Counts, Standing, closer, in_parts, solved
+from pkpd.points.rounds import LATER, closer, drawn_in
+from pkpd.points.solving import Counts, in_parts, solved
+from pkpd.points.standing import Standing
 from pkpd.points.tilted import Tilted, tilted
 
 SLOPED = 144
 """Points of each subject that slopes are regressed on."""
 
-SOME = 512
-"""Points, at most, that parts are fitted to."""
+FITTED = 2048
+"""Points of each subject that parts are fitted to, twice."""
 
 TRACED, HELD = ("leans", "drift", "ways"), ("bend", "columns", "arch")
 """What is known of solved points beside their heights: JAX's arrays, NumPy's."""
@@ -44,10 +46,11 @@ def gathered(
     heights: Heights, now: Standing, count: int, seed: int, heard: Callable[[float], None]
 ) -> Gathered:
     """`count` points of each subject's parts, and an eighth as many of the law."""
-    now = closer(heights, now, seed + 1000)
+    now, _ = drawn_in(heights, now, LATER, seed + 1000)
+    parts = in_parts(heights, now, Counts(FITTED), seed + 3000)
+    heard(0.2)
+    now = closer(heights, now, parts, seed + 2000)
     heard(0.4)
-    parts = in_parts(heights, now, Counts(min(SOME, count)), seed + 3000)
-    heard(0.6)
     cloud = solved(heights, now, Counts(count, SLOPED), seed, by=parts, exact=True)
     return Gathered(cloud, now, parts)
 

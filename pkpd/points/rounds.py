@@ -8,22 +8,18 @@ vary.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from pkpd.errors import FitError
-from pkpd.individual.start import LOST
-from pkpd.points.carried import Carried, drifting, spread_of
-from pkpd.points.curvature import LOWEST, PICKED, bent, beyond, from_slopes
 from pkpd.points.heights import Heights
-from pkpd.points.mixture import Mixture, mixture
-from pkpd.points.picked import picked
-from pkpd.points.proposal import Proposal, effective, normalised, of_law
-from pkpd.points.split import standardised
-from pkpd.points.tilted import Tilted, leaning, tilted
+from pkpd.points.mixture import Mixture
+from pkpd.points.proposal import effective, of_law
+from pkpd.points.solving import Counts, solved
+from pkpd.points.standing import Standing
+from pkpd.points.tilted import Tilted
 
 BOX = 0.5
 """How far a round moves a number of the population, in its prior's SDs."""
@@ -46,18 +42,6 @@ beyond is halved, so often at most."""
 REACH, NEWTON, NEAR = 10.0, 12, 0.05
 """Length of a step of the search in SDs, steps at most, and when one is too short to take."""
 
-STEPS = (0.01, 0.1)
-"""Least and greatest step of differences along a number of the population."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Points about each subject's mean that are solved, and how many of all with slopes."""
-
-    heights: int
-    slopes: int = 0
-
-
 FIRST = Counts(64, 72)
 """In a round of the search; all have slopes, for the mean slope of few is no guide."""
 
@@ -68,37 +52,6 @@ CLOSE, CLOSER = 1.0, 3
 """Of these rounds one that moves no number by more, in its own posterior SDs, is the last; and how
 many at most. What the density's expansion errs by grows with the way from the centre to the mode.
 """
-
-
-APART = 0.05
-"""Variance of slopes over a subject's points, summed over subjects and times the number's own
-posterior variance, from which on points drift with that number."""
-
-ENDS = 3.5
-"""How far in SDs third and fourth order are looked for."""
-
-DRIFTS = 4
-"""How often the drift of points is looked for, each time from the best that was found before."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where the rounds are: the population, its covariance, the subjects' proposals.
-
-    `done` rounds; whether the population is `free` to move, and whether it has `settled`.
-    """
-
-    centre: Float[np.ndarray, " P"]
-    spread: Float[np.ndarray, "P P"]
-    proposal: Proposal
-    done: int = 0
-    free: bool = False
-    settled: bool = False
-
-    @property
-    def sd(self) -> Float[np.ndarray, " P"]:
-        """The population's SDs."""
-        return np.sqrt(np.diag(self.spread))
 
 
 def beginning(
@@ -121,12 +74,11 @@ def round_(heights: Heights, now: Standing, seed: int) -> Standing:
     return _moved(now, cloud, STAYS)
 
 
-def closer(heights: Heights, now: Standing, seed: int) -> Standing:
+def closer(heights: Heights, now: Standing, parts: Mixture, seed: int) -> Standing:
     """Rounds of more points with exact curvatures, until one hardly moves the population."""
     for again in range(CLOSER):
-        now, _ = drawn_in(heights, now, LATER, seed + 2 * again)
-        cloud = solved(heights, now, LATER, seed + 2 * again + 1, exact=True)
-        now = _moved(now, cloud, CLOSE)
+        cloud = solved(heights, now, LATER, seed + again, by=parts, exact=True)
+        now = replace(_moved(now, cloud, CLOSE), drift=np.asarray(cloud.drift))
         if now.settled:
             break
     return now
@@ -153,128 +105,6 @@ def drawn_in(
     cloud = solved(heights, now, replace(counts, slopes=0), seed)
     moved, power = now.proposal.moved(cloud.points, cloud.log_weights(now.centre))
     return replace(now, proposal=moved), power
-
-
-def in_parts(heights: Heights, now: Standing, counts: Counts, seed: int) -> Mixture:
-    """Parts of each subject's proposal, fitted to its points and to those of the parts at first."""
-
-    def fitted(again: int, by: Mixture | None) -> Mixture:
-        cloud = solved(heights, now, replace(counts, slopes=0), seed + again, by=by)
-        return mixture(now.proposal, cloud.points, cloud.log_weights(now.centre))
-
-    return fitted(1, fitted(0, None))
-
-
-def solved(
-    heights: Heights, now: Standing, counts: Counts, seed: int,
-    *, by: Mixture | None = None, exact: bool = False,
-) -> Tilted:  # fmt: skip
-    """Points drawn (`by` several parts) and solved; `exact` has curvatures by differences."""
-    split, law = heights.split, heights.split.law(jnp.asarray(now.centre))
-    drawn = (by or now.proposal).points(law, counts.heights, seed)
-    z = np.moveaxis(standardised(drawn[0], law), 0, -1)
-    found = heights.at(now.centre, z).T
-    if not np.isfinite(found).any():
-        raise FitError(LOST)
-    cloud = tilted(split, now.centre, drawn, found)
-    if not counts.slopes or not len(split.others):
-        return cloud
-    log_weights = cloud.log_weights(now.centre)
-    some = np.sort(np.random.default_rng(seed).choice(len(z), counts.slopes, replace=False))
-    steps, near = np.clip(now.sd, *STEPS), standardised(drawn[0][:, some], law)
-    held = Carried(heights, now.centre, np.asarray(cloud.drift))
-    first, second = (np.moveaxis(part, -1, 0) for part in heights.sloped(now.centre, z[some]))
-    inside = differences(held, z[some], found.T[some], steps)[0]
-    if exact:
-        few = some[::2]
-        carry = carried_by(inside, log_weights[:, some], now.sd[split.equations])
-        held = _drifted(held, z[few], found.T[few], log_weights[:, few], steps, carry)
-        inside[..., carry] = 0.0
-        each = differences(held, z, found.T, steps, carry)
-        each = np.concatenate([part[..., carry] for part in each], axis=-1)
-        cloud = replace(
-            cloud,
-            drift=jnp.einsum("ef,nfq->neq", law[1], held.drift),
-            columns=np.flatnonzero(carry),
-            ways=jnp.asarray(np.swapaxes(each, 1, 2), jnp.float32),
-        )
-    slopes = np.concatenate([inside, first], axis=-1)
-    bows = np.concatenate([0 * inside, second * exact], axis=-1)
-    leans = leaning(near, np.concatenate([slopes, bows], axis=-1), log_weights[:, some])
-    cloud = replace(cloud, leans=jnp.asarray(leans))
-    if not exact:
-        return replace(cloud, bend=from_slopes(slopes, normalised(log_weights[:, some])))
-    weights = normalised(log_weights)
-    chance = np.random.default_rng(seed).random((PICKED, len(weights)))
-    chosen = [np.asarray(picked(jnp.asarray(weights), jnp.asarray(own))) for own in chance]
-    some = np.stack([z[row, :, np.arange(len(weights))].T for row in chosen])
-    inner, ends = steps[split.equations], np.maximum(ENDS * now.sd, 2 * steps)[split.equations]
-    arch = beyond(held, some, inner, ends, carry)
-    return replace(cloud, bend=bent(held, now.centre, some, steps, carry), arch=arch)
-
-
-def carried_by(
-    slopes: Float[np.ndarray, "N K q"],
-    log_weights: Float[np.ndarray, "N K"],
-    sd: Float[np.ndarray, " q"],
-) -> Bool[np.ndarray, " q"]:
-    """Along which numbers points are to go: where slopes differ between a subject's points."""
-    weights = normalised(log_weights)[..., None]
-    away = slopes - (weights * slopes).sum(axis=1, keepdims=True)
-    return (weights * away**2).sum(axis=(0, 1)) * sd**2 > APART
-
-
-def _drifted(
-    ways: Carried, z: Float[np.ndarray, "K E N"], here: Float[np.ndarray, "K N"],
-    log_weights: Float[np.ndarray, "N K"], steps: np.ndarray, carry: Bool[np.ndarray, " q"],
-) -> Carried:  # fmt: skip
-    """The same with the drift of each subject's posterior mean, as far as scores then vary less.
-
-    Along the numbers in `carry` alone.
-    """
-    near = np.moveaxis(z, -1, 0)
-    spread, weights = spread_of(near, log_weights), normalised(log_weights)[..., None]
-
-    def scored(drift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        slopes = differences(replace(ways, drift=drift), z, here, steps, carry)[0]
-        scores = slopes - near @ drift
-        away = scores - (weights * scores).sum(axis=1, keepdims=True)
-        return scores, (weights * away**2).sum(axis=1)
-
-    drift = ways.drift
-    scores, vary = scored(drift)
-    share = np.ones_like(vary)
-    for _ in range(DRIFTS if carry.any() else 0):
-        more = share[:, None] * drifting(near, scores, log_weights, spread)
-        found, less = scored(drift + more)
-        better = less < vary
-        drift = np.where(better[:, None], drift + more, drift)
-        scores, vary = np.where(better[:, None], found, scores), np.where(better, less, vary)
-        share = np.where(better, 1.0, share / 3)
-    return replace(ways, drift=drift)
-
-
-def differences(
-    ways: Carried, z: Float[np.ndarray, "K E N"], here: Float[np.ndarray, "K N"],
-    steps: np.ndarray, which: Bool[np.ndarray, " q"] | None = None,
-) -> tuple[Float[np.ndarray, "N K q"], Float[np.ndarray, "N K q"]]:  # fmt: skip
-    """Slopes and curvatures along numbers of the equations (`which`), of points that go their way.
-
-    A point whose log-likelihood falls by more than `LOWEST` counts as if it fell by that.
-    """
-    size = z.shape[-1], len(z), len(ways.split.equations)
-    slopes, bows = np.zeros(size), np.zeros(size)
-    start = np.where(np.isfinite(here), here, 0.0)
-    for column, place in enumerate(ways.split.equations):
-        if which is not None and not which[column]:
-            continue
-        step = np.zeros(len(ways.centre))
-        step[place] = steps[place]
-        ends = [ways.at(ways.centre + sign * step, z) - start for sign in (1, -1)]
-        up, down = (np.where(np.isfinite(here), np.maximum(end, -LOWEST), 0.0).T for end in ends)
-        slopes[..., column] = (up - down) / (2 * steps[place])
-        bows[..., column] = (up + down) / steps[place] ** 2
-    return slopes, bows
 
 
 def highest(

@@ -53,7 +53,7 @@ NEARBY = 1152
 
 @dataclass(frozen=True)
 class Tilted:
-    """Solved points: `z` and `base` in float32, and `taken` off the latter in all.
+    """Solved points: `z` and `base` in float32, `taken` off the latter, `tilt` added as a slope.
 
     `heights` are their log-likelihoods, `leans` slopes and curvatures as functions of 1 and the
     features. Along numbers of the equations points go by `drift` (on the effects' own scales),
@@ -66,18 +66,20 @@ class Tilted:
     heights: Float[np.ndarray, "N K"]
     z: Float[Array, "N E K"]
     base: Float[Array, "N K"]
-    taken: float
+    taken: Float[np.ndarray, " N"]
     leans: Float[Array, "N F1 2d"]
     bend: Float[np.ndarray, "d d"]
     drift: Float[Array, "N E q"]
     columns: Int[np.ndarray, " a"]
     ways: Float[Array, "N 2a K"]
     arch: Float[np.ndarray, "4 q"]
+    tilt: Float[np.ndarray, " P"]
 
     def log_likelihood(self, z: Float[np.ndarray, " P"]) -> Value:
         """The marginal log-likelihood and its gradient, in standardised coordinates."""
         value, slope = _likelihood(self.split, jnp.asarray(z), *self.arrays)
-        return float(value) + self.taken, np.asarray(slope)
+        rest = self.taken.sum() + self.tilt @ (np.asarray(z) - self.centre)
+        return float(value + rest), np.asarray(slope) + self.tilt
 
     def density(self, z: Float[np.ndarray, " P"]) -> Value:
         """The same with the prior."""
@@ -127,11 +129,11 @@ def tilted(
     return Tilted(
         split, centre, points, heights,
         jnp.asarray(np.ascontiguousarray(np.swapaxes(z, 1, 2)), jnp.float32),
-        jnp.asarray(np.maximum(base - most, -1e30), jnp.float32), float(most.sum()),
+        jnp.asarray(np.maximum(base - most, -1e30), jnp.float32), most[:, 0],
         jnp.zeros((len(z), count + 1, 2 * size)), np.zeros((size, size)),
         jnp.zeros((len(z), z.shape[2], len(split.equations))),
         np.zeros(0, int), jnp.zeros((len(z), 0, z.shape[1]), jnp.float32),
-        np.zeros((4, len(split.equations))),
+        np.zeros((4, len(split.equations))), np.zeros(len(centre)),
     )  # fmt: skip
 
 

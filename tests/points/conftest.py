@@ -11,7 +11,8 @@ import phenobarbital
 
 from pkpd.individual.problem import population_space
 from pkpd.points.heights import Heights
-from pkpd.points.rounds import Counts, beginning, drawn_in, solved
+from pkpd.points.rounds import beginning, drawn_in
+from pkpd.points.solving import Counts, solved
 from pkpd.variation import standard
 
 

@@ -10,8 +10,13 @@ from pkpd.individual.problem import population_space
 from pkpd.points.carried import Carried
 from pkpd.points.curvature import bent, beyond
 from pkpd.points.heights import Heights
-from pkpd.points.rounds import differences
+from pkpd.points.solving import Points, differences
 from pkpd.points.tilted import arched
+
+
+def told(heights, z, points):
+    """Points with their heights; none has a weight."""
+    return Points(points, heights.at(z, points), np.zeros((4, len(points))))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +54,7 @@ def test_slopes_and_curvatures_are_derivatives(small):
     assert slopes == pytest.approx(np.moveaxis(first[..., own], 2, 1), abs=1e-4)
     assert bows == pytest.approx(np.moveaxis(second[..., own, own], 2, 1), abs=1e-2)
     held = Carried(heights, z, np.zeros((4, points.shape[1], 2)))
-    inside = differences(held, points, heights.at(z, points), np.full(z.size, 1e-3))
+    inside = differences(held, told(heights, z, points), np.full(z.size, 1e-3))
     own = heights.split.equations
     assert inside[0] == pytest.approx(np.moveaxis(first[..., own], 1, 0), abs=1e-4)
     assert inside[1] == pytest.approx(np.moveaxis(second[..., own, own], 1, 0), abs=1e-2)
@@ -59,7 +64,7 @@ def test_slopes_of_points_that_drift_are_along_their_way(small):
     heights, z, points = small
     drift = np.random.default_rng(2).normal(size=(4, points.shape[1], 2))
     steps = np.full(z.size, 1e-3)
-    found = differences(Carried(heights, z, drift), points, heights.at(z, points), steps)[0]
+    found = differences(Carried(heights, z, drift), told(heights, z, points), steps)[0]
 
     def along(away):
         at = jnp.asarray(z).at[heights.split.equations].add(away)
@@ -76,7 +81,8 @@ def test_mean_curvatures_are_those_of_the_sum_but_for_what_goes_with_points(smal
     expected = np.array(whole)[np.ix_(places, places)]
     for k in (0, *range(len(heights.split.equations), len(places))):
         expected[k, k] = 0.0
-    found = bent(heights, z, points, np.full(z.size, 1e-2), np.array([True, False]))
+    held = Carried(heights, z, np.zeros((4, points.shape[1], 2)))
+    found = bent(held, points, np.full(z.size, 1e-2), np.array([True, False]))
     assert found == pytest.approx(expected, abs=2e-3 * np.abs(expected).max())
 
 

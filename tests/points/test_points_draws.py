@@ -13,7 +13,8 @@ from pkpd.errors import FitError
 from pkpd.points.error import quadrature_error
 from pkpd.points.picked import picked, with_effects
 from pkpd.points.proposal import normalised
-from pkpd.points.rounds import Counts, covariance, highest, solved
+from pkpd.points.rounds import covariance, highest
+from pkpd.points.solving import Counts, solved
 from pkpd.points_sampling import draw
 from pkpd.points_search import FAR, mode_of
 from pkpd.settings_individual import IndividualSampler

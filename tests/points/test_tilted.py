@@ -7,7 +7,8 @@ import pytest
 from scipy.special import logsumexp
 
 from pkpd.individual.problem import population_space
-from pkpd.points.rounds import Counts, covariance, highest, solved
+from pkpd.points.rounds import covariance, highest
+from pkpd.points.solving import Counts, solved
 
 EDGE, STEP = 6.0, 0.1
 

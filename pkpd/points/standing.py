@@ -1,0 +1,32 @@
+"""Where the search for the population's mode stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from pkpd.points.proposal import Proposal
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the rounds are: the population, its covariance, the subjects' proposals.
+
+    `done` rounds; whether the population is `free` to move, and whether it has `settled`; how
+    points `drift`, once that has been looked for, on the scales of their parameters.
+    """
+
+    centre: Float[np.ndarray, " P"]
+    spread: Float[np.ndarray, "P P"]
+    proposal: Proposal
+    done: int = 0
+    free: bool = False
+    settled: bool = False
+    drift: Float[np.ndarray, "N E q"] | None = None
+
+    @property
+    def sd(self) -> Float[np.ndarray, " P"]:
+        """The population's SDs."""
+        return np.sqrt(np.diag(self.spread))
