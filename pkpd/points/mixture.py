@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import gammaln, logsumexp
-from scipy.stats import chi2
+from scipy.special import chdtri, gammaln, logsumexp
 
 from pkpd.points.proposal import Proposal, beside_law, flattened, normals
 from pkpd.points.split import Law, normal_log_density
@@ -53,13 +52,25 @@ class Mixture:
         root, each = np.linalg.cholesky(self.covariance), np.arange(subjects)[:, None]
         drawn, chance = normals((subjects, rows), count, rng, uniform=2)
         which = (chance[..., :1] > np.cumsum(self.share, axis=1)[:, None, :-1]).sum(axis=-1)
-        far = drawn * np.sqrt(TAILS / chi2.ppf(chance[..., 1:], TAILS))
-        own = self.mean[each, which] + np.einsum("nkef,nkf->nke", root[each, which], far)
+
+        def placed(some: slice) -> Points:
+            tails = np.sqrt(TAILS / chdtri(TAILS, 1 - chance[some, :, 1:]))
+            own, where = root[some], which[some]
+            turn = np.einsum("nkef,nkf->nke", own[each[: len(own)], where], drawn[some] * tails)
+            return self.mean[some][each[: len(own)], where] + turn
 
         def density(points: Points) -> Float[np.ndarray, "N K"]:
-            return logsumexp(self.by_part(points, t_log_density), axis=-1)
+            def of(some: slice) -> Float[np.ndarray, "n K"]:
+                found = self.only(some).by_part(points[some], t_log_density)
+                return logsumexp(found, axis=-1)
 
-        return beside_law(law, own, density, rng)
+            return by_subjects(of, subjects)
+
+        return beside_law(law, by_subjects(placed, subjects), density, rng)
+
+    def only(self, some: slice) -> Mixture:
+        """The parts of some subjects."""
+        return Mixture(self.share[some], self.mean[some], self.covariance[some])
 
     def by_part(
         self, points: Points, law: Callable[[np.ndarray], np.ndarray]
@@ -96,20 +107,25 @@ def mixture(
     parts: Mixture | None = None,
 ) -> Mixture:  # fmt: skip
     """Parts fitted to weighted points, from those given or along the direction of most spread."""
-    places = [np.arange(k, min(k + SUBJECTS, len(points))) for k in range(0, len(points), SUBJECTS)]
 
-    def of(some: np.ndarray) -> Mixture:
+    def of(some: slice) -> tuple[np.ndarray, ...]:
         own = Proposal(before.mean[some], before.covariance[some])
-        now = parts and Mixture(parts.share[some], parts.mean[some], parts.covariance[some])
-        return _fitted(own, points[some], log_weights[some], now)
+        found = _fitted(own, points[some], log_weights[some], parts and parts.only(some))
+        return found.share, found.mean, found.covariance
 
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(of, places))
-    return Mixture(
-        np.concatenate([each.share for each in found]),
-        np.concatenate([each.mean for each in found]),
-        np.concatenate([each.covariance for each in found]),
-    )
+        found = list(pool.map(of, _slices(len(points))))
+    return Mixture(*(np.concatenate(part) for part in zip(*found, strict=True)))
+
+
+def by_subjects(of: Callable[[slice], np.ndarray], count: int) -> np.ndarray:
+    """What `of` makes of some subjects at a time, in two threads; in order."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        return np.concatenate(list(pool.map(of, _slices(count))))
+
+
+def _slices(count: int) -> list[slice]:
+    return [slice(k, k + SUBJECTS) for k in range(0, count, SUBJECTS)]
 
 
 def _fitted(

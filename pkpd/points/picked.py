@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import jax
@@ -11,6 +12,8 @@ from jaxtyping import Array, Float, Int
 
 from pkpd.points.split import Split
 from pkpd.points.tilted import Tilted, along_ways, arched, feature_rows, weighed
+
+THREADS = 2
 
 
 def picked(weights: Float[Array, "N K"], chance: Float[Array, " N"]) -> Int[Array, " N"]:
@@ -25,13 +28,15 @@ def with_effects(
 ) -> tuple[Float[np.ndarray, "draws E N"], Float[np.ndarray, " draws"]]:
     """Standardised effects for each population, and the log-likelihood as it was walked."""
     key = jax.random.key(seed)
-    heights = jnp.asarray(cloud.heights)
-    effects, values = [], []
-    for number, at in enumerate(z):
+    heights, arrays = jnp.asarray(cloud.heights), cloud.arrays
+
+    def one(number: int) -> tuple[np.ndarray, float]:
         own = jax.random.fold_in(key, number)
-        some, value = _drawn(cloud.split, own, jnp.asarray(at), heights, *cloud.arrays)
-        effects.append(np.asarray(some))
-        values.append(float(value))
+        some, value = _drawn(cloud.split, own, jnp.asarray(z[number]), heights, *arrays)
+        return np.asarray(some), float(value)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        effects, values = zip(*pool.map(one, range(len(z))), strict=True)
     return np.array(effects), np.array(values)
 
 

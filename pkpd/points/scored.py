@@ -2,25 +2,24 @@
 
 What few points leave uncertain is above all that slope. It is told by heights at the centre alone:
 no slopes or curvatures of the equations. So points are solved, counted and forgotten, one set after
-another; the density is then tilted by what its own points' slope differs by. Its curvature is that
-of its own points.
+another; the density is then tilted by what its own points' slope differs by, each number's as far
+as these tell it better. Its curvature is that of its own points.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp, softmax
 
+from pkpd.points.halves import Halves, by_law, halves, halves_of
 from pkpd.points.heights import Heights
 from pkpd.points.mixture import Mixture
 from pkpd.points.solving import Counts, solved
 from pkpd.points.standing import Standing
-from pkpd.points.tilted import Tilted, subject_means, turned
+from pkpd.points.tilted import Tilted, subject_means
 from pkpd.settings_individual import SCORED_TOGETHER
 
 
@@ -36,19 +35,26 @@ class Scored:
         share = softmax(self.log[sets], axis=0)[..., None]
         return law_scores(cloud, cloud.centre, (share * self.means[sets]).sum(axis=0))
 
-    def apart(self, cloud: Tilted) -> tuple[Float[np.ndarray, "N P"], Float[np.ndarray, " P"]]:
-        """Half of what two halves of the sets differ by, and how far their mean is off the whole.
-
-        As `error` has both.
-        """
+    def halves(self, cloud: Tilted) -> Halves:
+        """What two halves of the sets differ by."""
         middle = len(self.log) // 2
         one, two = (self.scores(cloud, slice(*ends)) for ends in ((0, middle), (middle, None)))
-        return (one - two) / 2, ((one + two) / 2 - self.scores(cloud, slice(None))).sum(axis=0)
+        return halves(self.scores(cloud, slice(None)), one, two)
+
+    def share(self, cloud: Tilted) -> Float[np.ndarray, " P"]:
+        """How far each slope is to be these points', by both variances; 0 along all but the law."""
+        own, these = (
+            each.variance for each in (halves_of(cloud, cloud.centre), self.halves(cloud))
+        )
+        share = own / np.maximum(own + these, 1e-300)
+        share[cloud.split.others] = 0.0
+        return share
 
     def tilting(self, cloud: Tilted) -> Tilted:
-        """The density with this slope along the law's numbers."""
+        """The density with the slope that its own points and these tell together."""
         own = law_scores(cloud, cloud.centre, subject_means(cloud, cloud.centre)[0])
-        return replace(cloud, tilt=(self.scores(cloud, slice(None)) - own).sum(axis=0))
+        off = (self.scores(cloud, slice(None)) - own).sum(axis=0)
+        return replace(cloud, tilt=self.share(cloud) * off)
 
 
 def one_set(
@@ -67,16 +73,3 @@ def law_scores(
     scores = by_law(cloud, at, means)
     scores[:, cloud.split.others] = 0.0
     return scores
-
-
-def by_law(
-    cloud: Tilted, at: Float[np.ndarray, " P"], means: Float[np.ndarray, "N F"]
-) -> Float[np.ndarray, "N P"]:
-    """How the law changes each subject's log marginal, its points' means given; all numbers."""
-    centre = jnp.asarray(cloud.centre)
-    back = jax.vjp(
-        lambda z: turned(cloud.split, z, centre, cloud.drift)[0], jnp.asarray(at)
-    )[1]  # fmt: skip
-    zeros = jnp.zeros(means.shape)
-    own = jax.jit(jax.vmap(lambda mean, number: back(zeros.at[number].set(mean))[0]))
-    return np.array(own(jnp.asarray(means), jnp.arange(len(means))))

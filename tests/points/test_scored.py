@@ -63,6 +63,7 @@ def test_the_error_told_is_that_of_more_points(found):
 def test_sets_that_agree_leave_no_error_at_the_centre(found):
     few, _, scored = found
     same = Scored(np.repeat(scored.log[:1], 2, axis=0), np.repeat(scored.means[:1], 2, axis=0))
-    apart, bias = same.apart(few)
-    assert np.abs(apart).max() < 1e-9
-    assert np.abs(bias).max() < 1e-9
+    found = same.halves(few)
+    assert np.abs(found.apart).max() < 1e-9
+    assert np.abs(found.bias).max() < 1e-9
+    assert of_the_law(few, same.share(few)) == pytest.approx(1.0)

@@ -1,0 +1,84 @@
+"""Scores of halves of each subject's points: what their number leaves uncertain.
+
+Each half of a subject's points is a set of its own, and subjects' sets are independent. So the
+halves' difference in each subject's score gives the variance of the score of all points, and what
+the halves' mean is off the whole gives its bias (a logarithm of a mean is below that of the
+expectation).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from pkpd.points.proposal import LAW_SHARE
+from pkpd.points.tilted import Tilted, along_ways, powers, subject_means, turned
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Half of what the halves' scores differ by, and how far their mean is off the whole."""
+
+    apart: Float[np.ndarray, "N P"]
+    bias: Float[np.ndarray, " P"]
+
+    @property
+    def variance(self) -> Float[np.ndarray, " P"]:
+        """Of the sum of all subjects' scores."""
+        return (self.apart**2).sum(axis=0)
+
+    def times(self, share: float | Float[np.ndarray, " P"]) -> Halves:
+        """Those of a share of the scores."""
+        return Halves(self.apart * share, self.bias * share)
+
+    def __add__(self, other: Halves) -> Halves:
+        """Those of a sum."""
+        return Halves(self.apart + other.apart, self.bias + other.bias)
+
+
+def halves(whole: np.ndarray, one: np.ndarray, two: np.ndarray) -> Halves:
+    """Of scores (subjects, numbers) by all points, by one half of them and by the other."""
+    return Halves((one - two) / 2, ((one + two) / 2 - whole).sum(axis=0))
+
+
+def halves_of(cloud: Tilted, at: Float[np.ndarray, " P"]) -> Halves:
+    """Those of a density's own points at a population."""
+    count = cloud.points.shape[1]
+    own = count * LAW_SHARE // (LAW_SHARE + 1)
+    places = np.arange(count)
+    first = (places < own // 2) | ((places >= own) & (places < own + (count - own) // 2))
+    return halves(*(_scores(cloud, at, part) for part in (places >= 0, first, ~first)))
+
+
+def _scores(
+    cloud: Tilted, at: Float[np.ndarray, " P"], chosen: np.ndarray
+) -> Float[np.ndarray, "N P"]:
+    """Each subject's score, but for a constant, from some of its points."""
+    part = replace(
+        cloud, z=cloud.z[:, :, chosen], base=cloud.base[:, chosen], ways=cloud.ways[:, :, chosen]
+    )
+    means, ways = subject_means(part, at)
+    scores, others = by_law(cloud, at, means), cloud.split.others
+    drawn = np.einsum("nf,nfd->nd", means, np.asarray(cloud.leans)[:, 1:])
+    away = jnp.asarray(at - cloud.centre)[others]
+    scores[:, others] += drawn @ np.asarray(jax.jacobian(powers)(away))
+    by_ways = jax.jacobian(lambda away: along_ways(away, jnp.asarray(cloud.columns)))(away)
+    scores[:, others] += ways @ np.asarray(by_ways)
+    return scores
+
+
+def by_law(
+    cloud: Tilted, at: Float[np.ndarray, " P"], means: Float[np.ndarray, "N F"]
+) -> Float[np.ndarray, "N P"]:
+    """How the law changes each subject's log marginal, its points' means given; all numbers."""
+    centre = jnp.asarray(cloud.centre)
+    back = jax.vjp(
+        lambda z: turned(cloud.split, z, centre, cloud.drift)[0], jnp.asarray(at)
+    )[1]  # fmt: skip
+    zeros = jnp.zeros(means.shape)
+    own = jax.jit(jax.vmap(lambda mean, number: back(zeros.at[number].set(mean))[0]))
+    return np.array(own(jnp.asarray(means), jnp.arange(len(means))))
