@@ -25,6 +25,7 @@ from timing import Row, row
 from pkpd import pymc_bridge
 from pkpd.checkpoint import Checkpoint
 from pkpd.diagnosis.individual import prove_mesh
+from pkpd.errors import FitError
 from pkpd.individual.kept_mesh import DRAWS, replanned
 from pkpd.individual.learned import learned
 from pkpd.individual.problem import IndividualLikelihood
@@ -75,13 +76,15 @@ class Walk:
 
 
 def geometry_rows(problem: Problem, tune: int, draws: int) -> list[Row]:
-    """CPU seconds for an effective draw of the worst number."""
-    drawn, ours = _by_points(problem.likelihood, tune, draws)
+    """CPU seconds for an effective draw of the worst number; no row of points that are refused."""
+    told = f"2 x {draws} draws after {tune}, {problem.source}"
+    try:
+        drawn, ours = _by_points(problem.likelihood, tune, draws)
+    except FitError as refused:
+        return [_walked_row(problem, tune, draws, None, f"{told}; integrated: {refused}")]
     fit = drawn.start.likelihood
     chosen = fit.settings.sampler.model_copy(update={"tune": tune, "draws": draws})
-    rival = _sampled(_program(fit, lambda u: (u, jnp.zeros(()))), chosen, plain=True)
-    told = f"2 x {draws} draws after {tune}, {problem.source}"
-    points = drawn.tree["points"].attrs
+    rival, points = _rival(fit, chosen), drawn.tree["points"].attrs
     return [
         _row(
             "effects integrated over points", ours, rival, fit,
@@ -90,6 +93,10 @@ def geometry_rows(problem: Problem, tune: int, draws: int) -> list[Row]:
         ),
         _walked_row(problem, tune, draws, rival, told),
     ]  # fmt: skip
+
+
+def _rival(fit: IndividualLikelihood, chosen: Sampler) -> Walk:
+    return _sampled(_program(fit, lambda u: (u, jnp.zeros(()))), chosen, plain=True)
 
 
 def _by_points(likelihood: IndividualLikelihood, tune: int, draws: int) -> tuple[Drawn, Walk]:
@@ -124,7 +131,7 @@ def _row(name: str, ours: Walk, rival: Walk, fit: IndividualLikelihood, note: st
     )  # fmt: skip
 
 
-def _walked_row(problem: Problem, tune: int, draws: int, rival: Walk, told: str) -> Row:
+def _walked_row(problem: Problem, tune: int, draws: int, rival: Walk | None, told: str) -> Row:
     """The row of effects walked in the coordinates of the marginal mode."""
     began = time.process_time()
     start = replanned(find_start(problem.likelihood, lambda *_: None))
@@ -138,7 +145,7 @@ def _walked_row(problem: Problem, tune: int, draws: int, rival: Walk, told: str)
     ours = _sampled(_program(fit, whitened(start).standard), chosen, plain=False)
     spent = replace(ours, taken=pilot.taken + ours.taken)
     return _row(
-        "effects walked", spent, rival, fit,
+        "effects walked", spent, rival or _rival(fit, chosen), fit,
         f"{told}; our start took {found:.0f} CPU s, the pilot {pilot.taken:.0f} of "
         f"{spent.taken:.0f}",
     )  # fmt: skip

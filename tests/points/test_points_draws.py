@@ -64,7 +64,9 @@ def test_the_error_told_is_that_seen(standing):
 
 
 def _quick(likelihood):
-    sampler = IndividualSampler(effects="integrated", points=256, tune=100, draws=150, seed=5)
+    sampler = IndividualSampler(
+        effects="integrated", points=256, score_points=4096, tune=100, draws=150, seed=5
+    )
     settings = likelihood.settings.model_copy(update={"sampler": sampler})
     return replace(likelihood, settings=settings)
 
@@ -86,12 +88,15 @@ def test_a_run_that_was_killed_goes_on_and_ends_the_same(neonates, tmp_path):
         return heard
 
     whole = draw(likelihood, Checkpoint(tmp_path, "one"), killing("never", 0))
-    for stage, share in (("finding a start", 0.15), ("solving points", 1.0)):
+    for stage, share in (
+        ("finding a start", 0.15), ("solving points", 1.0), ("scoring points", 0.5)
+    ):  # fmt: skip
         with pytest.raises(Killed):
             draw(likelihood, Checkpoint(tmp_path, "two"), killing(stage, share))
     told.clear()
     again = draw(likelihood, Checkpoint(tmp_path, "two"), killing("never", 0))
     assert "solving points" not in told
+    assert told.count("scoring points") == 2  # of two sets one was left to solve, then the end
     for name in ("cl", "v_between", "cl_eta"):
         one, two = (each.tree["posterior"][name].values for each in (whole, again))
         assert np.array_equal(one, two)
@@ -120,3 +125,9 @@ def test_a_pilot_run_is_refused_where_there_is_none():
 def test_points_are_asked_for_by_powers_of_two():
     with pytest.raises(ValidationError, match="take a power of two, 1024 or 2048"):
         IndividualSampler(points=1152)
+
+
+def test_score_points_are_none_or_two_sets():
+    with pytest.raises(ValidationError, match="give 0, or 4096 or more"):
+        IndividualSampler(score_points=2048)
+    assert IndividualSampler(score_points=4096).score_points == 4096
