@@ -17,14 +17,14 @@ from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.points.error import quadrature_error
 from pkpd.points.heights import Heights
 from pkpd.points.rounds import LATER, covariance, drawn_in
-from pkpd.points.solving import Counts, in_parts, solved
+from pkpd.points.solving import in_parts, solved
 from pkpd.points_search import labels, mode_of, searched
 from pkpd.quick_mode import Mode
 
 Progress = Callable[[str, float], None]
 
-FITTED = Counts(1024)
-"""Points of each subject that its proposal's parts are fitted to, twice."""
+FITTED = (1024, 1024)
+"""Points of each subject that its proposal's parts are fitted to, one set after another."""
 
 
 def points_mode(

@@ -18,8 +18,8 @@ from pkpd.points.tilted import Tilted, tilted
 SLOPED = 144
 """Points of each subject that slopes are regressed on."""
 
-FITTED = 2048
-"""Points of each subject that parts are fitted to, twice."""
+FITTED = (1024, 2048, 4096)
+"""Points of each subject that parts are fitted to, one set after another."""
 
 TRACED, HELD = ("leans", "drift", "ways"), ("bend", "columns", "arch")
 """What is known of solved points beside their heights: JAX's arrays, NumPy's."""
@@ -45,9 +45,9 @@ class Gathered:
 def gathered(
     heights: Heights, now: Standing, count: int, seed: int, heard: Callable[[float], None]
 ) -> Gathered:
-    """`count` points of each subject's parts, and an eighth as many of the law."""
+    """`count` points of each subject's parts, and some of the law beside them."""
     now, _ = drawn_in(heights, now, LATER, seed + 1000)
-    parts = in_parts(heights, now, Counts(FITTED), seed + 3000)
+    parts = in_parts(heights, now, FITTED, seed + 3000)
     heard(0.2)
     now = closer(heights, now, parts, seed + 2000)
     heard(0.4)

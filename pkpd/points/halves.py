@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from pkpd.points.proposal import LAW_SHARE
 from pkpd.points.tilted import Tilted, along_ways, powers, subject_means, turned
 
 
@@ -48,7 +47,7 @@ def halves(whole: np.ndarray, one: np.ndarray, two: np.ndarray) -> Halves:
 def halves_of(cloud: Tilted, at: Float[np.ndarray, " P"]) -> Halves:
     """Those of a density's own points at a population."""
     count = cloud.points.shape[1]
-    own = count * LAW_SHARE // (LAW_SHARE + 1)
+    own = 2 ** (count.bit_length() - 1)  # the rest, fewer, are of the law
     places = np.arange(count)
     first = (places < own // 2) | ((places >= own) & (places < own + (count - own) // 2))
     return halves(*(_scores(cloud, at, part) for part in (places >= 0, first, ~first)))

@@ -29,8 +29,11 @@ SUBJECTS, THREADS = 32, 2
 OWN = 0.3
 """Covariance of a part that has no points yet, as a share of all points' covariance."""
 
-TAILS = 15
+TAILS = 10
 """Degrees of freedom of the t that is drawn from."""
+
+LAW_SHARE = 32
+"""One point of the population's law for so many of the parts; these miss less than one normal."""
 
 LEAST = 1e-3
 """Share of a part, at least."""
@@ -47,7 +50,7 @@ class Mixture:
     covariance: Float[np.ndarray, "N M E E"]
 
     def points(self, law: Law, count: int, seed: int) -> tuple[Points, Float[np.ndarray, "N K"]]:
-        """`count` points of the parts and an eighth as many of the law; their log-densities."""
+        """`count` points of the parts and `count / LAW_SHARE` of the law; their log-densities."""
         rng, (subjects, _, rows) = np.random.default_rng(seed), self.mean.shape
         root, each = np.linalg.cholesky(self.covariance), np.arange(subjects)[:, None]
         drawn, chance = normals((subjects, rows), count, rng, uniform=2)
@@ -66,7 +69,7 @@ class Mixture:
 
             return by_subjects(of, subjects)
 
-        return beside_law(law, by_subjects(placed, subjects), density, rng)
+        return beside_law(law, by_subjects(placed, subjects), density, rng, LAW_SHARE)
 
     def only(self, some: slice) -> Mixture:
         """The parts of some subjects."""

@@ -73,15 +73,16 @@ def beside_law(
     own: Float[np.ndarray, "N K E"],
     density: Callable[[np.ndarray], Float[np.ndarray, "N K"]],
     rng: np.random.Generator,
+    share: int = LAW_SHARE,
 ) -> tuple[Float[np.ndarray, "N K E"], Float[np.ndarray, "N K"]]:
-    """A subject's `own` points and some of the law; log-densities of the mixture of both."""
+    """A subject's `own` points and one of the law for `share` of them; log-densities of both."""
     mean, mix = (np.asarray(part) for part in law)
-    wide = normals(mean.shape, own.shape[1] // LAW_SHARE, rng)[0] @ mix.T + mean[:, None]
+    wide = normals(mean.shape, own.shape[1] // share, rng)[0] @ mix.T + mean[:, None]
     points = np.concatenate([own, wide], axis=1)
     far = (points - mean[:, None]) @ np.linalg.inv(mix).T
     by_law = normal_log_density(far) - np.linalg.slogdet(mix)[1]
-    share = wide.shape[1] / points.shape[1]
-    return points, np.logaddexp(density(points) + np.log1p(-share), by_law + np.log(share))
+    far_off = wide.shape[1] / points.shape[1]
+    return points, np.logaddexp(density(points) + np.log1p(-far_off), by_law + np.log(far_off))
 
 
 def of_law(law: Law) -> Proposal:

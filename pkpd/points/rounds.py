@@ -48,9 +48,11 @@ FIRST = Counts(64, 72)
 LATER = Counts(256, 144)
 """In the rounds that look closer."""
 
-CLOSE, CLOSER = 1.0, 3
-"""Of these rounds one that moves no number by more, in its own posterior SDs, is the last; and how
-many at most. What the density's expansion errs by grows with the way from the centre to the mode.
+CLOSE, CLOSER, TRUST = 2.0, 3, 3.0
+"""Of these rounds one that moves no number by more, in its own posterior SDs, is the last; how many
+at most; and how far one may move a number in the SDs that were known before it. What the density's
+expansion errs by grows with the way, and the curvature of few points may be false along a number of
+the equations: a round then went off by hundreds of SDs.
 """
 
 
@@ -78,15 +80,18 @@ def closer(heights: Heights, now: Standing, parts: Mixture, seed: int) -> Standi
     """Rounds of more points with exact curvatures, until one hardly moves the population."""
     for again in range(CLOSER):
         cloud = solved(heights, now, LATER, seed + again, by=parts, exact=True)
-        now = replace(_moved(now, cloud, CLOSE), drift=np.asarray(cloud.drift))
+        after = _moved(now, cloud, CLOSE, np.minimum(BOX, TRUST * now.sd))
+        now = replace(after, drift=np.asarray(cloud.drift))
         if now.settled:
             break
     return now
 
 
-def _moved(now: Standing, cloud: Tilted, stays: float) -> Standing:
+def _moved(
+    now: Standing, cloud: Tilted, stays: float, box: float | Float[np.ndarray, " P"] = BOX
+) -> Standing:
     """The population at the mode of what its points make, as far as weights are believed there."""
-    way = highest(cloud, now.centre, BOX) - now.centre
+    way = highest(cloud, now.centre, box) - now.centre
     for share in 0.5 ** np.arange(HALVINGS):
         centre = now.centre + share * way
         moved, power = now.proposal.moved(cloud.placed(centre), cloud.log_weights(centre))

@@ -7,6 +7,7 @@ differences of heights.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
@@ -155,11 +156,11 @@ def _by_weight(points: Points) -> Float[np.ndarray, "k E N"]:
     return np.stack([points.z[row, :, np.arange(len(weights))].T for row in chosen])
 
 
-def in_parts(heights: Heights, now: Standing, counts: Counts, seed: int) -> Mixture:
-    """Parts of each subject's proposal, fitted to its points and to those of the parts at first."""
+def in_parts(heights: Heights, now: Standing, counts: Sequence[int], seed: int) -> Mixture:
+    """Parts of each subject's proposal, fitted to its points, then to so many of the parts."""
     parts = None
-    for again in range(2):
-        cloud = solved(heights, now, replace(counts, slopes=0), seed + again, by=parts)
+    for again, count in enumerate(counts):
+        cloud = solved(heights, now, Counts(count), seed + again, by=parts)
         parts = mixture(now.proposal, cloud.points, cloud.log_weights(now.centre), parts)
     assert parts
     return parts

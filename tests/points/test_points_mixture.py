@@ -59,3 +59,31 @@ def test_parts_are_worth_more_than_one_normal(target, times):
         points, log_q = each.points(LAW, 1024, 30)
         worth.append(effective(target(points) - log_q).min())
     assert worth[1] > times * worth[0]
+
+
+def weighted(subjects, seed=40):
+    """Points of a wide normal for each subject, and log-weights that make them bent ones."""
+    law = jnp.zeros((subjects, 2)), jnp.eye(2) * 3
+    one = Proposal(np.zeros((subjects, 2)), np.tile(np.eye(2) * 4, (subjects, 1, 1)))
+    points, log_q = one.points(law, 256, seed)
+    return one, points, bent(points) - log_q
+
+
+def test_subjects_are_fitted_by_themselves():
+    """Subjects are taken some at a time; what stands beside one does not matter."""
+    one, points, log_weights = weighted(40)
+    whole = mixture(one, points, log_weights)
+    for k in (0, 35):
+        alone = Proposal(one.mean[[k]], one.covariance[[k]])
+        found = mixture(alone, points[[k]], log_weights[[k]])
+        assert found.mean[0] == pytest.approx(whole.mean[k])
+        assert found.covariance[0] == pytest.approx(whole.covariance[k])
+
+
+def test_a_fit_goes_on_from_parts():
+    """With the same points it comes nearer to where it stays."""
+    one, points, log_weights = weighted(2)
+    once = mixture(one, points, log_weights)
+    twice = mixture(one, points, log_weights, once)
+    thrice = mixture(one, points, log_weights, twice)
+    assert np.abs(thrice.mean - twice.mean).max() < np.abs(twice.mean - once.mean).max()

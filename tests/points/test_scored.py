@@ -14,7 +14,7 @@ from pkpd.points.solving import Counts, in_parts, solved
 def found(standing):
     """Few points of each subject, many that only say the slope, and very many of another seed."""
     heights, now = standing
-    parts = in_parts(heights, now, Counts(FITTED), 30)
+    parts = in_parts(heights, now, FITTED, 30)
     few = solved(heights, now, Counts(128, 72), 31, by=parts, exact=True)
     many = solved(heights, now, Counts(16_384), 32, by=parts)
     sets = [one_set(heights, now, parts, 40 + k) for k in range(4)]
