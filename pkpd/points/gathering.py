@@ -18,8 +18,9 @@ from pkpd.points.tilted import Tilted, tilted
 SLOPED = 144
 """Points of each subject that slopes are regressed on."""
 
-FITTED = (1024, 2048, 4096)
-"""Points of each subject that parts are fitted to, one set after another."""
+FITTED, AGAIN = (1024, 2048), (4096,)
+"""Points of each subject that parts are fitted to, one set after another; and once more where the
+population has come closer, for a point is worth less of a law that has moved."""
 
 TRACED, HELD = ("leans", "drift", "ways"), ("bend", "columns", "arch")
 """What is known of solved points beside their heights: JAX's arrays, NumPy's."""
@@ -51,6 +52,8 @@ def gathered(
     heard(0.2)
     now = closer(heights, now, parts, seed + 2000)
     heard(0.4)
+    parts = in_parts(heights, now, AGAIN, seed + 4000, parts)
+    heard(0.6)
     cloud = solved(heights, now, Counts(count, SLOPED), seed, by=parts, exact=True)
     return Gathered(cloud, now, parts)
 

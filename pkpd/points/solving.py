@@ -156,9 +156,10 @@ def _by_weight(points: Points) -> Float[np.ndarray, "k E N"]:
     return np.stack([points.z[row, :, np.arange(len(weights))].T for row in chosen])
 
 
-def in_parts(heights: Heights, now: Standing, counts: Sequence[int], seed: int) -> Mixture:
+def in_parts(
+    heights: Heights, now: Standing, counts: Sequence[int], seed: int, parts: Mixture | None = None
+) -> Mixture:
     """Parts of each subject's proposal, fitted to its points, then to so many of the parts."""
-    parts = None
     for again, count in enumerate(counts):
         cloud = solved(heights, now, Counts(count), seed + again, by=parts)
         parts = mixture(now.proposal, cloud.points, cloud.log_weights(now.centre), parts)
