@@ -2,7 +2,7 @@
 
 Subjects' effects are summed over points (`points.tilted`), not taken for normal as Laplace's
 approximation does. The search is that of a run with integrated effects, which takes up what a look
-has found; then 288 points of each subject are solved about its end. The Gaussian about the mode is
+has found; then 264 points of each subject are solved about its end. The Gaussian about the mode is
 told as `quick_looks` tells Laplace's.
 """
 
