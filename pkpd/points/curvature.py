@@ -22,6 +22,9 @@ OVER = 1.2
 PICKED = 8
 """Points of each subject that stand for its own law."""
 
+COUPLED = 4
+"""As many of them tell how what outcomes' numbers do changes with one of the equations."""
+
 
 def bent(
     heights: Carried,
@@ -31,8 +34,8 @@ def bent(
 ) -> Float[np.ndarray, "d d"]:
     """Second derivatives at `points`, a mean over these, by central differences of `steps`.
 
-    0 for a number by itself whose curvature goes with the points: those of the outcomes, and those
-    of the equations in `carry`.
+    0 where curvature goes with the points: of the outcomes' numbers and of those of the equations
+    in `carry` by themselves, and of these with those.
     """
     split, centre, size = heights.split, heights.centre, len(heights.centre)
     inside, count = split.equations, len(split.equations)
@@ -47,6 +50,8 @@ def bent(
 
     here = height(np.zeros(size))
     for j, place in enumerate(inside):
+        if carry[j]:
+            continue
         along, against = (
             heights.sloped(centre + sign * unit[place], points)[0] for sign in (1, -1)
         )
@@ -72,7 +77,7 @@ def beyond(
     ends: Float[np.ndarray, " q"],
     carry: Bool[np.ndarray, " q"],
 ) -> Float[np.ndarray, "4 q"]:
-    """What slopes and curvatures by `steps` lack of the mean at `ends`, as `tilted.arched` has it.
+    """What slopes and curvatures by `steps` lack of the mean at `ends`, as `higher.arched` has it.
 
     Along the numbers of the equations in `carry`; 0 along the others.
     """
@@ -93,6 +98,48 @@ def beyond(
         even = (far[0] + far[1]) / 2 - (near[0] + near[1]) / 2 * (s / h) ** 2
         cubic, quartic = odd / (s**3 - h**2 * s), even / (s**4 - h**2 * s**2)
         found[:, k] = cubic, quartic, h, OVER * s
+    return found
+
+
+def coupled(
+    heights: Carried,
+    points: Float[np.ndarray, "K E N"],
+    steps: Float[np.ndarray, " P"],
+    far: Float[np.ndarray, " q"],
+    carry: Bool[np.ndarray, " q"],
+) -> Float[np.ndarray, "q 2 o1 o1"]:
+    """How outcomes' slopes and curvatures go with each number of the equations, and its square.
+
+    As `higher.coupling` has them: means by differences over `far`, at some of the points; 0 along
+    the numbers that are not in `carry`.
+    """
+    inside, places = heights.split.equations, heights.split.outcomes
+    found = np.zeros((len(inside), 2, len(places) + 1, len(places) + 1))
+    some = points[:COUPLED]
+
+    def of_outcomes(centre: np.ndarray) -> np.ndarray:
+        """Mean slopes, in the first row and column, and curvatures there."""
+        whole, unit = np.zeros(found.shape[2:]), np.eye(len(centre)) * steps
+
+        def slopes(at: np.ndarray) -> np.ndarray:
+            return heights.sloped(at, some)[0].mean(axis=0).sum(axis=-1)
+
+        whole[0, 1:] = whole[1:, 0] = slopes(centre)
+        for row, place in enumerate(places, start=1):
+            apart = slopes(centre + unit[place]) - slopes(centre - unit[place])
+            whole[row, 1:] = apart / (2 * steps[place])
+        whole[1:, 1:] = (whole[1:, 1:] + whole[1:, 1:].T) / 2
+        return whole
+
+    if not len(places) or not carry.any():
+        return found
+    here = of_outcomes(heights.centre)
+    for k in np.flatnonzero(carry):
+        step = np.zeros(len(heights.centre))
+        step[inside[k]] = far[k]
+        up, down = (of_outcomes(heights.centre + sign * step) for sign in (1, -1))
+        found[k] = (up - down) / (2 * far[k]), (up + down - 2 * here) / far[k] ** 2
+        found[k, 0, 0] = found[k, 0, :, 0] = 0.0  # leans have these
     return found
 
 

@@ -22,7 +22,7 @@ FITTED, AGAIN = (1024, 2048), (4096,)
 """Points of each subject that parts are fitted to, one set after another; and once more where the
 population has come closer, for a point is worth less of a law that has moved."""
 
-TRACED, HELD = ("leans", "drift", "ways"), ("bend", "columns", "arch")
+TRACED, HELD = ("leans", "drift", "ways"), ("bend", "columns", "arch", "coupled")
 """What is known of solved points beside their heights: JAX's arrays, NumPy's."""
 
 PART = ("share", "mean", "covariance")

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from pkpd.points.tilted import Tilted, along_ways, powers, subject_means, turned
+from pkpd.points.tilted import Tilted, along_ways, leant_by, subject_means, turned
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,10 @@ def _scores(
     scores, others = by_law(cloud, at, means), cloud.split.others
     drawn = np.einsum("nf,nfd->nd", means, np.asarray(cloud.leans)[:, 1:])
     away = jnp.asarray(at - cloud.centre)[others]
-    scores[:, others] += drawn @ np.asarray(jax.jacobian(powers)(away))
-    by_ways = jax.jacobian(lambda away: along_ways(away, jnp.asarray(cloud.columns)))(away)
+    columns = jnp.asarray(cloud.columns)
+    by_leans = jax.jacobian(lambda away: leant_by(cloud.split, away, columns))(away)
+    scores[:, others] += drawn @ np.asarray(by_leans)
+    by_ways = jax.jacobian(lambda away: along_ways(away, columns))(away)
     scores[:, others] += ways @ np.asarray(by_ways)
     return scores
 

@@ -47,12 +47,24 @@ class Heights:
         self, z: np.ndarray, points: Float[np.ndarray, "K E N"]
     ) -> tuple[Float[np.ndarray, "K o N"], Float[np.ndarray, "K o N"]]:
         """Slopes and curvatures along each number of the outcomes; 0 where they are no number."""
+        return self.whole(z, points, float)[1:]
+
+    def whole(
+        self, z: np.ndarray, points: Float[np.ndarray, "K E N"], kept: type = np.float32
+    ) -> tuple[
+        Float[np.ndarray, "K N"], Float[np.ndarray, "K o N"], Float[np.ndarray, "K o N"]
+    ]:  # fmt: skip
+        """What `at` and `sloped` give, the equations solved once; slopes `kept` in float32."""
         if not self.split.outcomes.size:
-            return (none := np.zeros((len(points), 0, points.shape[-1]))), none
-        found = list(self._each(lambda part: self._with_slopes(jnp.asarray(z), part), points))
-        both = (np.concatenate(part) for part in zip(*found, strict=True))
-        slopes, bows = (np.nan_to_num(part, nan=0.0, posinf=0.0, neginf=0.0) for part in both)
-        return slopes, bows
+            return self.at(z, points), (none := np.zeros((len(points), 0, points.shape[-1]))), none
+        parts = [
+            (height, *(_or_none(slope).astype(kept) for slope in slopes))
+            for height, *slopes in self._each(
+                lambda part: self._with_slopes(jnp.asarray(z), part), points
+            )
+        ]
+        found, slopes, bows = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return _real(found), slopes, bows
 
     def _each(self, solve: Callable, points: np.ndarray) -> Iterable:
         """What `solve` gives of the points, some at a time, in two threads; in order."""
@@ -89,7 +101,7 @@ class Heights:
         values = {**self.split.values(z), **self.split.effects.values(matrix)}
         return self._solved.by_subject(values)
 
-    def _sloped(self, z: Array, matrix: Float[Array, "E N"]) -> tuple[Array, Array]:
+    def _sloped(self, z: Array, matrix: Float[Array, "E N"]) -> tuple[Array, Array, Array]:
         seen, effects = self._solved, self.split.effects.values(matrix)
         found = seen.fitted({**self.split.values(z), **effects})
         places, count = self.split.outcomes, seen.solver.design.count
@@ -107,8 +119,12 @@ class Heights:
 
             return jax.jvp(slope, (z[places],), (unit,))
 
-        return jax.vmap(along)(jnp.eye(places.size))
+        return summed(z[places]), *jax.vmap(along)(jnp.eye(places.size))
 
 
 def _real(heights: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(heights), heights, -np.inf)
+
+
+def _or_none(slopes: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(slopes, nan=0.0, posinf=0.0, neginf=0.0)

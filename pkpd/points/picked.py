@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from pkpd.points.higher import higher
 from pkpd.points.split import Split
-from pkpd.points.tilted import Tilted, along_ways, arched, feature_rows, weighed
+from pkpd.points.tilted import Tilted, along_ways, feature_rows, weighed
 
 THREADS = 2
 
@@ -42,7 +43,7 @@ def with_effects(
 
 @partial(jax.jit, static_argnums=0)
 def _drawn(split: Split, key: Array, z: Array, heights: Array, *arrays: Array):
-    centre, points, base, _, bend, drift, columns, ways, arch = arrays
+    centre, points, base, _, bend, drift, columns, ways, *beyond = arrays
     log_weights, leant, away = weighed(split, z, *arrays)
     share = jnp.exp(log_weights - log_weights.max(axis=1, keepdims=True))
     chosen = picked(share, jax.random.uniform(key, (len(base),)))
@@ -53,4 +54,5 @@ def _drawn(split: Split, key: Array, z: Array, heights: Array, *arrays: Array):
     height = heights[rows, chosen] + leant[:, 0] + leaning + along
     (m, a), (m0, a0) = split.law(z), split.law(centre)
     own = found @ a0.T + m0 + drift @ (z - centre)[split.equations] - m
-    return jnp.linalg.solve(a, own.T), height.sum() + away @ bend @ away / 2 + arched(away, arch)
+    rest = away @ bend @ away / 2 + higher(away, *beyond)
+    return jnp.linalg.solve(a, own.T), height.sum() + rest

@@ -17,14 +17,15 @@ from jaxtyping import Bool, Float, Int
 from pkpd.errors import FitError
 from pkpd.individual.start import LOST
 from pkpd.points.carried import Carried, drifting, spread_of
-from pkpd.points.curvature import LOWEST, PICKED, bent, beyond, from_slopes
+from pkpd.points.curvature import LOWEST, PICKED, bent, beyond, coupled, from_slopes
 from pkpd.points.heights import Heights
+from pkpd.points.leaning import leaning, leaning_of_many
 from pkpd.points.mixture import Mixture, mixture
 from pkpd.points.picked import picked
 from pkpd.points.proposal import normalised
 from pkpd.points.split import standardised
 from pkpd.points.standing import Standing
-from pkpd.points.tilted import Tilted, leaning, tilted
+from pkpd.points.tilted import LEAST, Tilted, tilted
 
 STEPS = (0.01, 0.1)
 """Least and greatest step of differences along a number of the population."""
@@ -36,6 +37,9 @@ posterior variance, from which on points drift with that number."""
 ENDS = 3.5
 """How far in SDs third and fourth order are looked for."""
 
+FAR = 2.0
+"""And how far off it is seen what outcomes' numbers do there."""
+
 DRIFTS, ONCE_MORE = 4, 2
 """How often the drift of points is looked for, each time from the best that was found before; and
 how often where a round before has found it."""
@@ -43,7 +47,7 @@ how often where a round before has found it."""
 
 @dataclass(frozen=True)
 class Counts:
-    """Points about each subject's mean that are solved, and how many of all with slopes."""
+    """Points about each subject's mean that are solved, and how many along the equations, too."""
 
     heights: int
     slopes: int = 0
@@ -75,7 +79,7 @@ def solved(
     law = heights.split.law(jnp.asarray(now.centre))
     drawn = (by or now.proposal).points(law, counts.heights, seed)
     z = np.moveaxis(standardised(drawn[0], law), 0, -1)
-    found = heights.at(now.centre, z)
+    found, *outside = heights.whole(now.centre, z) if exact else (heights.at(now.centre, z),)
     if not np.isfinite(found).any():
         raise FitError(LOST)
     cloud = tilted(heights.split, now.centre, drawn, found.T)
@@ -91,7 +95,11 @@ def solved(
     carry |= (held.drift != 0).any(axis=(0, 1))
     looks = DRIFTS if now.drift is None else ONCE_MORE
     held = _drifted(held, some, inside, step_of(now.sd), carry, looks)
-    return _with_ways(_with_leans(cloud, held, some, inside, carry), held, points, now.sd, carry)
+    inside = np.concatenate(
+        [np.where(carry, 0.0, inside), _crossed(held, some, step_of(now.sd), carry)], axis=-1
+    )
+    leant = _with_leans(cloud, points, outside, leaning(some.near, inside, some.log_weights))
+    return _with_ways(leant, held, points, now.sd, carry)
 
 
 def _rough(heights: Heights, now: Standing, cloud: Tilted, some: Points) -> Tilted:
@@ -117,15 +125,31 @@ def _held(heights: Heights, now: Standing) -> Carried:
 
 
 def _with_leans(
-    cloud: Tilted, held: Carried, some: Points, inside: Float[np.ndarray, "N K q"],
-    carry: Bool[np.ndarray, " q"],
+    cloud: Tilted, points: Points, outside: Sequence[Float[np.ndarray, "K o N"]],
+    inside: Float[np.ndarray, "N F1 q+ao"],
 ) -> Tilted:  # fmt: skip
-    """Slopes and curvatures as functions of the effects, of all but the numbers in `carry`."""
-    pair = held.heights.sloped(held.centre, some.z)
-    first, second = (np.moveaxis(part, -1, 0) for part in pair)
-    inside = np.where(carry, 0.0, inside)
-    each = np.concatenate([inside, first, 0 * inside, second], axis=-1)
-    return replace(cloud, leans=jnp.asarray(leaning(some.near, each, some.log_weights)))
+    """Slopes and curvatures as functions of the effects: `inside`, and those of all points."""
+    first, second = (np.moveaxis(part, -1, 0) for part in outside)
+    size, bend = len(cloud.split.equations), np.array(cloud.bend)
+    near = np.where(np.asarray(cloud.base) > -LEAST, points.log_weights, -1e30)
+    leans, bend[size:, size:] = leaning_of_many(points.near, first, second, near)
+    own, both = inside[..., :size], inside[..., size:]
+    first, second = np.split(leans, 2, axis=-1)
+    each = np.concatenate([own, first, 0 * own, second, both], axis=-1)
+    return replace(cloud, leans=jnp.asarray(each), bend=bend)
+
+
+def _crossed(
+    held: Carried, some: Points, steps: Float[np.ndarray, " P"], carry: Bool[np.ndarray, " q"]
+) -> Float[np.ndarray, "N K ao"]:
+    """Derivatives along each number in `carry` and each of the outcomes."""
+    found = [np.zeros((*some.log_weights.shape, 0))]
+    for place in held.split.equations[carry]:
+        step = np.zeros(len(held.centre))
+        step[place] = steps[place]
+        up, down = (held.sloped(held.centre + sign * step, some.z)[0] for sign in (1, -1))
+        found.append(np.moveaxis(up - down, -1, 0) / (2 * steps[place]))
+    return np.concatenate(found, axis=-1)
 
 
 def _with_ways(
@@ -137,14 +161,18 @@ def _with_ways(
     ways = np.swapaxes(np.concatenate([part[..., carry] for part in pair], axis=-1), 1, 2)
     mix = np.asarray(cloud.split.law(jnp.asarray(held.centre))[1])
     some, steps = _by_weight(points), step_of(sd)
-    inner, ends = steps[cloud.split.equations], np.maximum(ENDS * sd, 2 * steps)
+    inner, far, ends = (
+        np.maximum(times * sd, least * steps)[cloud.split.equations]
+        for times, least in ((0.0, 1), (FAR, 1), (ENDS, 2))
+    )
     return replace(
         cloud,
         drift=jnp.asarray(mix @ held.drift),
         columns=np.flatnonzero(carry),
         ways=jnp.asarray(ways, jnp.float32),
-        bend=bent(held, some, steps, carry),
-        arch=beyond(held, some, inner, ends[cloud.split.equations], carry),
+        bend=cloud.bend + bent(held, some, steps, carry),
+        arch=beyond(held, some, inner, ends, carry),
+        coupled=coupled(held, some, steps, far, carry),
     )
 
 

@@ -13,13 +13,15 @@ would lift far points without end. Along numbers of the equations, which subject
 stand in for, curvature and the variance of slopes nearly cancel, and what is left is lost in their
 errors. So there points drift: with e such numbers' distance from the centre, a point is at
 r_ik + J_i e, J_i how far the subject's posterior mean goes with them; N is taken there. Along that
-way the likelihood hardly changes, and each point has its own slope and curvature.
-Nothing is solved again:
-in z = A0^-1 (r - m0), standard normal at the centre, log N is linear in (z, z z'), and so are g_i
-and c_i as regressed on them; one matrix of features times a short vector gives all weights. All
-populations see the same points, so the density is smooth; exact in m and S but for the number of
-points, to second order in d. Two stages as in Lunn 2013 (Statistics in Medicine 32:1), with the
-points' own weights in place of a chain's.
+way the likelihood hardly changes, and each point has its own slope and curvature. How the slopes
+along the outcomes' numbers go with e is regressed, too, and higher orders are means (`higher`): a
+chain that walked without left for a false mode, 4 SDs off along one of the equations' numbers and 9
+along one of the outcomes'.
+Nothing is solved again: in z = A0^-1 (r - m0), standard normal at the centre, log N is linear in
+(z, z z'), and so are g_i and c_i as regressed on them; one matrix of features times a short vector
+gives all weights. All populations see the same points, so the density is smooth; exact in m and S
+but for the number of points, to second order in d. Two stages as in Lunn 2013 (Statistics in
+Medicine 32:1), with the points' own weights in place of a chain's.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from pkpd.individual.problem import population_space
-from pkpd.points.proposal import normalised
+from pkpd.points.higher import higher
 from pkpd.points.split import Split, normal_log_density, standardised
 from pkpd.variation import standard
 
@@ -44,9 +46,6 @@ LEAST = 12.0
 Far out the likelihood bends down faster than along d than it does on average, so that its slope
 alone would let such points, which weigh nothing, carry off the density.
 """
-LOOSE = 4.0
-"""Prior variance of a regressed slope's coefficients, in units of what one point tells."""
-
 NEARBY = 1152
 """Points of a subject whose features are made at once: they stay in the processor's cache."""
 
@@ -56,8 +55,9 @@ class Tilted:
     """Solved points: `z` and `base` in float32, `taken` off the latter, `tilt` added as a slope.
 
     `heights` are their log-likelihoods, `leans` slopes and curvatures as functions of 1 and the
-    features. Along numbers of the equations points go by `drift` (on the effects' own scales),
-    and `ways` are each point's own slopes and curvatures (no rows: none known).
+    features, as `leant_by` has them. Along numbers of the equations points go by `drift` (on the
+    effects' own scales), and `ways` are each point's own slopes and curvatures (no rows: none
+    known). `arch` and `coupled` are of higher order, as `higher` has them.
     """
 
     split: Split
@@ -67,12 +67,13 @@ class Tilted:
     z: Float[Array, "N E K"]
     base: Float[Array, "N K"]
     taken: Float[np.ndarray, " N"]
-    leans: Float[Array, "N F1 2d"]
+    leans: Float[Array, "N F1 L"]
     bend: Float[np.ndarray, "d d"]
     drift: Float[Array, "N E q"]
     columns: Int[np.ndarray, " a"]
     ways: Float[Array, "N 2a K"]
     arch: Float[np.ndarray, "4 q"]
+    coupled: Float[np.ndarray, "q 2 o1 o1"]
     tilt: Float[np.ndarray, " P"]
 
     def log_likelihood(self, z: Float[np.ndarray, " P"]) -> Value:
@@ -104,6 +105,7 @@ class Tilted:
             jnp.asarray(self.columns),
             self.ways,
             jnp.asarray(self.arch),
+            jnp.asarray(self.coupled),
         )
 
     def placed(self, z: Float[np.ndarray, " P"]) -> Float[np.ndarray, "N K E"]:
@@ -126,20 +128,25 @@ def tilted(
     base = heights + normal_log_density(z) - scale - log_q - np.log(z.shape[1])
     most = base.max(axis=1, keepdims=True)
     size, count = len(split.others), features(z[:, :1]).shape[-1]
+    inside, outside = len(split.equations), len(split.outcomes) + 1
     return Tilted(
         split, centre, points, heights,
         jnp.asarray(np.ascontiguousarray(np.swapaxes(z, 1, 2)), jnp.float32),
         jnp.asarray(np.maximum(base - most, -1e30), jnp.float32), most[:, 0],
         jnp.zeros((len(z), count + 1, 2 * size)), np.zeros((size, size)),
-        jnp.zeros((len(z), z.shape[2], len(split.equations))),
+        jnp.zeros((len(z), z.shape[2], inside)),
         np.zeros(0, int), jnp.zeros((len(z), 0, z.shape[1]), jnp.float32),
-        np.zeros((4, len(split.equations))), np.zeros(len(centre)),
+        np.zeros((4, inside)), np.zeros((inside, 2, outside, outside)), np.zeros(len(centre)),
     )  # fmt: skip
 
 
-def powers(away: Float[Array, " d"]) -> Float[Array, " 2d"]:
-    """d and d^2 / 2: what slopes and curvatures are multiplied with."""
-    return jnp.concatenate([away, away**2 / 2])
+def leant_by(
+    split: Split, away: Float[Array, " d"], columns: Int[Array, " a"]
+) -> Float[Array, " L"]:
+    """What leans are multiplied with: d, d^2 / 2, and carried numbers times the outcomes'."""
+    outcomes = away[len(split.equations) :]
+    both = away[columns][:, None] * outcomes
+    return jnp.concatenate([away, away**2 / 2, both.ravel()])
 
 
 def features(z: Float[np.ndarray, "... E"]) -> Float[np.ndarray, "... F"]:
@@ -163,33 +170,6 @@ def times_features(z: Float[Array, "E K"], along: Float[Array, " F"]) -> Float[A
             inner, rest = inner + along[rest] * other, rest + 1
         found = found + inner * own
     return found
-
-
-def leaning(
-    z: Float[np.ndarray, "N K E"],
-    slopes: Float[np.ndarray, "N K d"],
-    log_weights: Float[np.ndarray, "N K"],
-) -> Float[np.ndarray, "N F1 d"]:
-    """Slopes and curvatures regressed, in each subject, on 1 and the features.
-
-    Points count by the root of their weights, so that those far out, whose slopes are wild, do not
-    pull; then the constant is set so that what is left is 0 on average by the weights themselves.
-    Each other coefficient has a prior of `LOOSE` times the slopes' own spread.
-    """
-    made = features(z)
-    weights = normalised(log_weights / 2)
-    middle = np.einsum("nk,nkf->nf", weights, made)[:, None]
-    mean = np.einsum("nk,nkd->nd", weights, slopes)[:, None]
-    x, y = made - middle, slopes - mean
-    worth = 1 / (weights**2).sum(axis=1)
-    square = np.einsum("nk,nkf,nkg->nfg", weights, x, x, optimize=True)
-    spread = np.einsum("nff->nf", square) + 1e-12
-    ridge = np.eye(x.shape[-1]) * (spread / (LOOSE * worth[:, None]))[:, None, :]
-    along = np.einsum("nk,nkf,nkd->nfd", weights, x, y, optimize=True)
-    coefficients = np.linalg.solve(square + ridge, along)
-    left = slopes - made @ coefficients
-    first = np.einsum("nk,nkd->nd", normalised(log_weights), left)[:, None]
-    return np.concatenate([first, coefficients], axis=1)
 
 
 def turned(
@@ -222,16 +202,17 @@ def subject_means(
 
 @partial(jax.jit, static_argnums=0)
 def _means(split: Split, z: Array, *arrays: Array) -> tuple[Array, Array]:
-    centre, points, base, leans, _, drift, columns, ways, _ = arrays
+    centre, points, base, leans, _, drift, columns, ways, *_ = arrays
     along, _ = turned(split, z, centre, drift)
     away = (z - centre)[split.others]
-    leant = leans @ powers(away)
+    leant = leans @ leant_by(split, away, columns)
     return summed(along + leant[:, 1:], points, _near(base), along_ways(away, columns), ways)[1:]
 
 
 def along_ways(away: Float[Array, " d"], columns: Int[Array, " a"]) -> Float[Array, " 2a"]:
     """What the points' own slopes and curvatures are multiplied with."""
-    return powers(away[columns])
+    own = away[columns]
+    return jnp.concatenate([own, own**2 / 2])
 
 
 @partial(jax.jit, static_argnums=0)
@@ -243,10 +224,10 @@ def weighed(
     split: Split, z: Array, *arrays: Array, whole: bool = False
 ) -> tuple[Float[Array, "N K"], Float[Array, "N F1"], Float[Array, " d"]]:
     """Log-weights of the points (`whole`: of those left out, too), leans times d, and d."""
-    centre, points, base, leans, _, drift, columns, ways, _ = arrays
+    centre, points, base, leans, _, drift, columns, ways, *_ = arrays
     along, _ = turned(split, z, centre, drift)
     away = (z - centre)[split.others]
-    leant = leans @ powers(away)
+    leant = leans @ leant_by(split, away, columns)
     own = (along + leant[:, 1:]).astype(jnp.float32)
     start = base if whole else _near(base)
     terms = along_ways(away, columns).astype(jnp.float32)
@@ -262,28 +243,19 @@ def _near(base: Float[Array, "N K"]) -> Float[Array, "N K"]:
 def _likelihood(
     split: Split, z: Array, *arrays: Array
 ) -> tuple[Float[Array, ""], Float[Array, " P"]]:
-    centre, points, base, leans, bend, drift, columns, ways, arch = arrays
+    centre, points, base, leans, bend, drift, columns, ways, arch, coupled = arrays
     (along, constant), back = jax.vjp(lambda z: turned(split, z, centre, drift), z)
     away = (z - centre)[split.others]
-    leant = leans @ powers(away)
+    leant = leans @ leant_by(split, away, columns)
     terms, back_terms = jax.vjp(lambda away: along_ways(away, columns), away)
     each, means, bent = summed(along + leant[:, 1:], points, _near(base), terms, ways)
     (slope,) = back((means, jnp.ones(())))
     drawn = leans[:, 0].sum(axis=0) + jnp.einsum("nf,nfd->d", means, leans[:, 1:])
-    rest, steep = jax.value_and_grad(arched)(away, arch)
+    rest, steep = jax.value_and_grad(higher)(away, arch, coupled)
     value = (each + leant[:, 0]).sum() + constant + away @ bend @ away / 2 + rest
-    (own,), (more,) = jax.vjp(powers, away)[1](drawn), back_terms(bent.sum(axis=0))
+    (own,) = jax.vjp(lambda away: leant_by(split, away, columns), away)[1](drawn)
+    (more,) = back_terms(bent.sum(axis=0))
     return value, slope.at[split.others].add(own + more + bend @ away + steep)
-
-
-def arched(away: Float[Array, " d"], arch: Float[Array, "4 q"]) -> Float[Array, ""]:
-    """Third and fourth order along numbers of the equations, 0 at the steps of the first two.
-
-    `arch` has both coefficients, those steps, and how far it holds: beyond it stays.
-    """
-    cubic, quartic, step, end = arch
-    d = jnp.clip(away[: len(step)], -end, end)
-    return (cubic * (d**3 - step**2 * d) + quartic * (d**4 - step**2 * d**2)).sum()
 
 
 def summed(

@@ -8,10 +8,10 @@ import small_trial
 
 from pkpd.individual.problem import population_space
 from pkpd.points.carried import Carried
-from pkpd.points.curvature import bent, beyond
+from pkpd.points.curvature import bent, beyond, coupled
 from pkpd.points.heights import Heights
+from pkpd.points.higher import arched, coupling
 from pkpd.points.solving import Points, differences
-from pkpd.points.tilted import arched
 
 
 def told(heights, z, points):
@@ -81,6 +81,7 @@ def test_mean_curvatures_are_those_of_the_sum_but_for_what_goes_with_points(smal
     expected = np.array(whole)[np.ix_(places, places)]
     for k in (0, *range(len(heights.split.equations), len(places))):
         expected[k, k] = 0.0
+    expected[0, 2:] = expected[2:, 0] = 0.0
     held = Carried(heights, z, np.zeros((4, points.shape[1], 2)))
     found = bent(held, points, np.full(z.size, 1e-2), np.array([True, False]))
     assert found == pytest.approx(expected, abs=2e-3 * np.abs(expected).max())
@@ -113,3 +114,32 @@ def test_third_and_fourth_order_make_the_mean_exact_at_the_ends(small):
         assert slope * d + bow * d**2 / 2 + rest == pytest.approx(mean(d), rel=1e-9)
     far = arched(np.array([1.0, 0.0]), arch)
     assert far == arched(np.array([2.0, 0.0]), arch)
+
+
+def test_outcomes_slopes_and_curvatures_go_with_a_number_of_the_equations(small):
+    heights, z, points = small
+    held = Carried(heights, z, np.zeros((4, points.shape[1], 2)))
+    size, far = len(heights.split.others), np.array([0.3, 0.2])
+    found = coupled(held, points, np.full(z.size, 1e-2), far, np.array([True, False]))
+    assert not found[1].any()
+
+    def mean(away):
+        moved = jnp.asarray(z).at[heights.split.others].add(away)
+        return summed(heights, points)(moved).mean(axis=0).sum()
+
+    def told(own, rest):
+        ends = jnp.array([9.0, 9.0])
+        return coupling(jnp.concatenate([own, rest]), found, ends)
+
+    none, both = jnp.zeros(size - 2), []
+    for end in (jnp.array([0.3, 0.0]), jnp.array([-0.3, 0.0])):
+
+        def there(rest, end=end):
+            return mean(jnp.concatenate([end, rest])) - mean(jnp.concatenate([0 * end, rest]))
+
+        bend = np.asarray(jax.hessian(there)(none))
+        own = np.asarray(jax.hessian(told, argnums=1)(end, none))
+        assert own == pytest.approx(bend, abs=2e-3 * np.abs(bend).max())
+        both.append([jax.grad(there)(none), jax.grad(told, argnums=1)(end, none)])
+    slopes, own = np.sum(both, axis=0)  # what is odd in the number, leans have
+    assert own == pytest.approx(slopes, rel=1e-3)
