@@ -58,19 +58,24 @@ def leaning_of_many(
 ) -> tuple[Float[np.ndarray, "N F1 2o"], Float[np.ndarray, "o o"]]:
     """The same of slopes and curvatures, and what the slopes' rest adds to all curvatures.
 
-    A mean of exp(e d) over a subject's points is exp(d' V d / 2) to second order where e is what
-    is left of slopes, V its covariance; here their sum, for the coefficients that were fitted.
+    The log of a mean of exp(s' d) over a subject's points has second derivatives V, the covariance
+    of slopes s; what is regressed has less of it, and the rest is told here, summed over subjects.
     """
     found, size = [], first.shape[-1]
     rest = np.zeros((size, size))
     for start in range(0, len(z), TOGETHER):
         some = slice(start, start + TOGETHER)
-        own = np.asarray(z[some], float)
+        own, weights = np.asarray(z[some], float), normalised(log_weights[some])
         each = leaning(own, np.concatenate([first[some], second[some]], -1), log_weights[some])
-        left = first[some] - each[:, :1, :size] - features(own) @ each[:, 1:, :size]
-        worth, count = effective(log_weights[some]), each.shape[1]
-        more = np.where(worth > 2 * count, worth / np.maximum(worth - count, 1.0), 2.0)
-        weights = (normalised(log_weights[some]) * more[:, None])[..., None]
-        rest += (np.swapaxes(weights * left, 1, 2) @ left).sum(axis=0)
+        rest += _covariance(first[some], weights)
+        rest -= _covariance(features(own) @ each[:, 1:, :size], weights)
         found.append(each)
     return np.concatenate(found), rest
+
+
+def _covariance(
+    slopes: Float[np.ndarray, "N K o"], weights: Float[np.ndarray, "N K"]
+) -> Float[np.ndarray, "o o"]:
+    share = weights[..., None]
+    away = slopes - (share * slopes).sum(axis=1, keepdims=True)
+    return (np.swapaxes(share * away, 1, 2) @ away).sum(axis=0)
