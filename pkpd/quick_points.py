@@ -2,8 +2,8 @@
 
 Subjects' effects are summed over points (`points.tilted`), not taken for normal as Laplace's
 approximation does. The search is that of a run with integrated effects, which takes up what a look
-has found; then 264 points of each subject are solved about its end. The Gaussian about the mode is
-told as `quick_looks` tells Laplace's.
+has found; then 264 points of each subject, of 1,000 subjects or more 132, are solved about its end.
+The Gaussian about the mode is told as `quick_looks` tells Laplace's.
 """
 
 from __future__ import annotations
@@ -17,14 +17,18 @@ from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.points.error import quadrature_error
 from pkpd.points.heights import Heights
 from pkpd.points.rounds import LATER, covariance, drawn_in
-from pkpd.points.solving import in_parts, solved
+from pkpd.points.solving import Counts, in_parts, solved
 from pkpd.points_search import labels, mode_of, searched
 from pkpd.quick_mode import Mode
 
 Progress = Callable[[str, float], None]
 
-FITTED = (1024, 1024)
-"""Points of each subject that its proposal's parts are fitted to, one set after another."""
+FITTED = {False: (1024, 1024), True: (512,)}
+"""Points of each subject that its proposal's parts are fitted to, one set after another; of many
+subjects fewer."""
+
+COUNTS = {False: LATER, True: Counts(128, 36)}
+"""Points that are solved."""
 
 
 def points_mode(
@@ -35,8 +39,8 @@ def points_mode(
     now, heights = searched(likelihood, kept, progress), Heights(likelihood)
     progress("solving points", 0.0)
     now, _ = drawn_in(heights, now, LATER, seed)
-    parts = in_parts(heights, now, FITTED, seed + 2)
-    cloud = solved(heights, now, LATER, seed + 1, by=parts, exact=True)
+    parts = in_parts(heights, now, FITTED[now.of_many], seed + 2)
+    cloud = solved(heights, now, COUNTS[now.of_many], seed + 1, by=parts, exact=True)
     progress("solving points", 1.0)
     at = mode_of(cloud, now)
     spread = covariance(cloud, at)

@@ -13,7 +13,9 @@ where subjects are rare, an error SLACK times as large will do: what matters is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +38,8 @@ COST = {"rk4": 1, "rosenbrock": 6}
 
 MANY = 2000
 """With more explicit parts than this an implicit method is tried, too."""
+
+THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ def _mesh(
 ) -> Parts | None:
     """The mesh that holds at every point, None where the fine runs themselves do not."""
     fine = jax.jit(fine_run(solver, method))  # one program for all points
-    trials = [replace(_tried(solver, own, fine), slack=slack) for own, slack in asked]
+    trials = _each(lambda one: replace(_tried(solver, one[0], fine), slack=one[1]), asked)
     if not all(np.isfinite(part).all() for trial in trials for part in (trial.error, trial.after)):
         return None
     error = np.max([trial.error / trial.slack for trial in trials], axis=0)
@@ -132,10 +136,16 @@ def _mesh(
     for _ in range(ROUNDS):
         cut = _cut(error, aim)
         rough = jax.jit(_rough(solver, cut, method))
-        if max(_missed(rough, trial) for trial in trials) <= HOLDS * tolerance:
+        if max(_each(partial(_missed, rough), trials)) <= HOLDS * tolerance:
             return cut
         aim /= 3
     return None
+
+
+def _each[T, U](call: Callable[[T], U], some: Sequence[T]) -> list[U]:
+    """`call` of each in two threads; the first alone, for it compiles what the others use."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [call(some[0]), *pool.map(call, some[1:])]
 
 
 def _cut(error: Float[np.ndarray, "T pairs"], aim: float) -> Parts:

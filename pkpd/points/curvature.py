@@ -19,8 +19,8 @@ LOWEST = 30.0
 OVER = 1.2
 """Times the ends that third and fourth order were made at is how far they go."""
 
-PICKED = 8
-"""Points of each subject that stand for its own law."""
+PICKED, PICKED_OF_MANY = 8, 3
+"""Points of each subject that stand for its own law; and where there are many subjects."""
 
 COUPLED = 4
 """As many of them tell how what outcomes' numbers do changes with one of the equations."""

@@ -42,10 +42,11 @@ beyond is halved, so often at most."""
 REACH, NEWTON, NEAR = 10.0, 12, 0.05
 """Length of a step of the search in SDs, steps at most, and when one is too short to take."""
 
-FIRST = Counts(64, 72)
-"""In a round of the search; all have slopes, for the mean slope of few is no guide."""
+FIRST, FIRST_OF_MANY = Counts(64, 72), Counts(64, 24)
+"""In a round of the search; all have slopes, for the mean slope of few is no guide, but where there
+are many subjects: then it is a mean over these."""
 
-LATER = Counts(256, 144)
+LATER, LATER_OF_MANY = Counts(256, 144), Counts(256, 36)
 """In the rounds that look closer."""
 
 CLOSE, CLOSER, TRUST = 2.0, 3, 3.0
@@ -68,18 +69,20 @@ def beginning(
 
 def round_(heights: Heights, now: Standing, seed: int) -> Standing:
     """One round: points solved, the population moved if it is free, proposals drawn in."""
+    counts = FIRST_OF_MANY if now.of_many else FIRST
     if not now.free:
-        after, power = drawn_in(heights, now, FIRST, seed + now.done)
+        after, power = drawn_in(heights, now, counts, seed + now.done)
         ready = (power == 1).mean() >= SETTLED or now.done + 1 >= HELD
         return replace(after, done=now.done + 1, free=bool(ready))
-    cloud = solved(heights, now, FIRST, seed + now.done)
+    cloud = solved(heights, now, counts, seed + now.done)
     return _moved(now, cloud, STAYS)
 
 
 def closer(heights: Heights, now: Standing, parts: Mixture, seed: int) -> Standing:
     """Rounds of more points with exact curvatures, until one hardly moves the population."""
     for again in range(CLOSER):
-        cloud = solved(heights, now, LATER, seed + again, by=parts, exact=True)
+        counts = LATER_OF_MANY if now.of_many else LATER
+        cloud = solved(heights, now, counts, seed + again, by=parts, exact=True)
         after = _moved(now, cloud, CLOSE, np.minimum(BOX, TRUST * now.sd))
         now = replace(after, drift=np.asarray(cloud.drift))
         if now.settled:

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from pkpd.errors import FitError
 from pkpd.individual.start import LOST
 from pkpd.points.carried import Carried, drifting, spread_of
-from pkpd.points.curvature import LOWEST, PICKED, bent, beyond, coupled, from_slopes
+from pkpd.points.curvature import LOWEST, PICKED, PICKED_OF_MANY, bent, beyond, coupled, from_slopes
 from pkpd.points.heights import Heights
 from pkpd.points.leaning import leaning, leaning_of_many
 from pkpd.points.mixture import Mixture, mixture
@@ -99,7 +99,7 @@ def solved(
         [np.where(carry, 0.0, inside), _crossed(held, some, step_of(now.sd), carry)], axis=-1
     )
     leant = _with_leans(cloud, points, outside, leaning(some.near, inside, some.log_weights))
-    return _with_ways(leant, held, points, now.sd, carry)
+    return _with_ways(leant, held, points, now, carry)
 
 
 def _rough(heights: Heights, now: Standing, cloud: Tilted, some: Points) -> Tilted:
@@ -153,14 +153,15 @@ def _crossed(
 
 
 def _with_ways(
-    cloud: Tilted, held: Carried, points: Points, sd: Float[np.ndarray, " P"],
+    cloud: Tilted, held: Carried, points: Points, now: Standing,
     carry: Bool[np.ndarray, " q"],
 ) -> Tilted:  # fmt: skip
     """Each point's own slopes and curvatures, mean curvatures of the rest, and higher order."""
-    pair = differences(held, points, step_of(sd), carry)
+    sd, steps = now.sd, step_of(now.sd)
+    pair = differences(held, points, steps, carry)
     ways = np.swapaxes(np.concatenate([part[..., carry] for part in pair], axis=-1), 1, 2)
     mix = np.asarray(cloud.split.law(jnp.asarray(held.centre))[1])
-    some, steps = _by_weight(points), step_of(sd)
+    some = _by_weight(points, PICKED_OF_MANY if now.of_many else PICKED)
     inner, far, ends = (
         np.maximum(times * sd, least * steps)[cloud.split.equations]
         for times, least in ((0.0, 1), (FAR, 1), (ENDS, 2))
@@ -176,10 +177,10 @@ def _with_ways(
     )
 
 
-def _by_weight(points: Points) -> Float[np.ndarray, "k E N"]:
-    """A few points of each subject, picked by their weights."""
+def _by_weight(points: Points, count: int) -> Float[np.ndarray, "k E N"]:
+    """So many points of each subject, picked by their weights."""
     weights = normalised(points.log_weights)
-    chance = np.random.default_rng(len(points.z)).random((PICKED, len(weights)))
+    chance = np.random.default_rng(len(points.z)).random((count, len(weights)))
     chosen = [np.asarray(picked(jnp.asarray(weights), jnp.asarray(own))) for own in chance]
     return np.stack([points.z[row, :, np.arange(len(weights))].T for row in chosen])
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from pkpd.points.fewer import MANY
 from pkpd.points.proposal import Proposal
 
 
@@ -25,6 +26,11 @@ class Standing:
     free: bool = False
     settled: bool = False
     drift: Float[np.ndarray, "N E q"] | None = None
+
+    @property
+    def of_many(self) -> bool:
+        """Whether there are so many subjects that means over them need few points of each."""
+        return len(self.proposal.mean) >= MANY
 
     @property
     def sd(self) -> Float[np.ndarray, " P"]:
