@@ -42,7 +42,7 @@ LED_AWAY = (
 Progress = Callable[[str, float], None]
 
 WALL, FAR = 7.0, 4.0
-"""How far in SDs from its mode the density is asked, and from where its points were solved the mode
+"""How far in SDs from where its points were solved the density's mode is looked for, and how far it
 may lie."""
 
 

@@ -61,10 +61,7 @@ def bent(
         both = sum(height(sign * (unit[one] + unit[two])) for sign in (1, -1)) - 2 * here
         rest = mean(both - alone[j] - alone[k])
         found[j, k] = found[k, j] = rest / (2 * steps[one] * steps[two])
-    for j, place in enumerate(split.outcomes, start=count):
-        up, down = (heights.sloped(centre + sign * unit[place], points)[0] for sign in (1, -1))
-        found[j, count:] = mean(up - down) / (2 * steps[place])
-    found = (found + found.T) / 2
+    found[count:, count:] = _of_outcomes(heights, centre, points, steps)[1]
     own = [mean(each) / steps[place] ** 2 for each, place in zip(alone, inside, strict=True)]
     np.fill_diagonal(found, [*np.where(carry, 0.0, own), *np.zeros(len(split.outcomes))])
     return found
@@ -115,20 +112,12 @@ def coupled(
     """
     inside, places = heights.split.equations, heights.split.outcomes
     found = np.zeros((len(inside), 2, len(places) + 1, len(places) + 1))
-    some = points[:COUPLED]
 
     def of_outcomes(centre: np.ndarray) -> np.ndarray:
-        """Mean slopes, in the first row and column, and curvatures there."""
-        whole, unit = np.zeros(found.shape[2:]), np.eye(len(centre)) * steps
-
-        def slopes(at: np.ndarray) -> np.ndarray:
-            return heights.sloped(at, some)[0].mean(axis=0).sum(axis=-1)
-
-        whole[0, 1:] = whole[1:, 0] = slopes(centre)
-        for row, place in enumerate(places, start=1):
-            apart = slopes(centre + unit[place]) - slopes(centre - unit[place])
-            whole[row, 1:] = apart / (2 * steps[place])
-        whole[1:, 1:] = (whole[1:, 1:] + whole[1:, 1:].T) / 2
+        """Slopes, in the first row and column, and curvatures there."""
+        whole = np.zeros(found.shape[2:])
+        slopes, whole[1:, 1:] = _of_outcomes(heights, centre, points[:COUPLED], steps)
+        whole[0, 1:] = whole[1:, 0] = slopes
         return whole
 
     if not len(places) or not carry.any():
@@ -141,6 +130,22 @@ def coupled(
         found[k] = (up - down) / (2 * far[k]), (up + down - 2 * here) / far[k] ** 2
         found[k, 0, 0] = found[k, 0, :, 0] = 0.0  # leans have these
     return found
+
+
+def _of_outcomes(
+    heights: Carried, centre: np.ndarray, points: np.ndarray, steps: np.ndarray
+) -> tuple[Float[np.ndarray, " o"], Float[np.ndarray, "o o"]]:
+    """Mean slopes and curvatures along outcomes' numbers, summed over subjects."""
+
+    def slopes(at: np.ndarray) -> np.ndarray:
+        return heights.sloped(at, points)[0].mean(axis=0).sum(axis=-1)
+
+    places, unit = heights.split.outcomes, np.eye(len(centre)) * steps
+    bend = np.zeros((len(places), len(places)))
+    for row, place in enumerate(places):
+        apart = slopes(centre + unit[place]) - slopes(centre - unit[place])
+        bend[row] = apart / (2 * steps[place])
+    return slopes(centre), (bend + bend.T) / 2
 
 
 def from_slopes(

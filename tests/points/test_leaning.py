@@ -52,6 +52,8 @@ def test_of_few_points_those_far_out_do_not_pull():
     chance = np.random.default_rng(1)
     z = chance.normal(size=(1, 24, 1))
     slopes = 3 * z + 0.1 * chance.normal(size=z.shape)
+    slopes[np.abs(z) > 1.3] = 1e3
+    assert (slopes == 1e3).any()
     log_weights = -20 * (z[..., 0] ** 2)
     found = leaning(z, slopes, log_weights)
     assert found[0, 1, 0] == pytest.approx(3, abs=0.5)
