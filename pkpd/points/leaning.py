@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from pkpd.points.features import features
 from pkpd.points.proposal import effective, normalised
-from pkpd.points.tilted import features
 
 LOOSE = 4.0
 """Prior variance of a regressed slope's coefficients, in units of what one point tells."""

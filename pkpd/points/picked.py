@@ -10,18 +10,25 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from pkpd.points.features import feature_rows, kept, log_weights_of
 from pkpd.points.higher import higher
 from pkpd.points.split import Split
-from pkpd.points.tilted import Tilted, along_ways, feature_rows, weighed
+from pkpd.points.tilted import Tilted, along_ways, turns
 
-THREADS = 2
+THREADS, BLOCK = 2, 64
 
 
-def picked(weights: Float[Array, "N K"], chance: Float[Array, " N"]) -> Int[Array, " N"]:
-    """The point of each subject at which its summed weights reach a share `chance` of them all."""
-    ends = jnp.cumsum(weights, axis=1)
-    below = (ends < chance[:, None] * ends[:, -1:]).sum(axis=1)
-    return jnp.minimum(below, weights.shape[1] - 1)
+def picked(weights: Float[Array, " K"], chance: Float[Array, ""]) -> Int[Array, ""]:
+    """The point of a subject at which its summed weights reach a share `chance` of them all.
+
+    Looked for among blocks of points, then within one: sums along all take fifteen times as long.
+    """
+    blocks = jnp.pad(weights, (0, -len(weights) % BLOCK)).reshape(-1, BLOCK)
+    ends = jnp.cumsum(blocks.sum(axis=1))
+    first = jnp.minimum((ends < chance * ends[-1]).sum(), len(blocks) - 1)
+    before = jnp.where(first > 0, ends[first - 1], 0.0)
+    within = before + jnp.cumsum(blocks[first])
+    return first * BLOCK + (within < jnp.minimum(chance * ends[-1], within[-1])).sum()
 
 
 def with_effects(
@@ -44,9 +51,15 @@ def with_effects(
 @partial(jax.jit, static_argnums=0)
 def _drawn(split: Split, key: Array, z: Array, heights: Array, *arrays: Array):
     centre, points, base, _, bend, drift, columns, ways, *beyond = arrays
-    log_weights, leant, away = weighed(split, z, *arrays)
-    share = jnp.exp(log_weights - log_weights.max(axis=1, keepdims=True))
-    chosen = picked(share, jax.random.uniform(key, (len(base),)))
+    own, terms, leant, away = turns(split, z, *arrays)
+
+    def one(of: tuple[Array, ...]) -> Int[Array, ""]:
+        turn, z, base, way, chance = of
+        found = log_weights_of(turn, z, base, terms, way)
+        return picked(jnp.exp(found - found.max()), chance)
+
+    chances = jax.random.uniform(key, (len(base),))
+    chosen = jax.lax.map(one, (own, points, kept(base), ways, chances))
     rows = jnp.arange(len(base))
     found = points[rows, :, chosen].astype(float)
     leaning = (leant[:, 1:] * feature_rows(found.T).T).sum(axis=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -18,6 +19,7 @@ from pkpd.errors import FitError
 from pkpd.individual.start import LOST
 from pkpd.points.carried import Carried, drifting, spread_of
 from pkpd.points.curvature import LOWEST, PICKED, PICKED_OF_MANY, bent, beyond, coupled, from_slopes
+from pkpd.points.features import LEAST
 from pkpd.points.heights import Heights
 from pkpd.points.leaning import leaning, leaning_of_many
 from pkpd.points.mixture import Mixture, mixture
@@ -25,7 +27,7 @@ from pkpd.points.picked import picked
 from pkpd.points.proposal import normalised
 from pkpd.points.split import standardised
 from pkpd.points.standing import Standing
-from pkpd.points.tilted import LEAST, Tilted, tilted
+from pkpd.points.tilted import Tilted, tilted
 
 STEPS = (0.01, 0.1)
 """Least and greatest step of differences along a number of the population."""
@@ -181,7 +183,8 @@ def _by_weight(points: Points, count: int) -> Float[np.ndarray, "k E N"]:
     """So many points of each subject, picked by their weights."""
     weights = normalised(points.log_weights)
     chance = np.random.default_rng(len(points.z)).random((count, len(weights)))
-    chosen = [np.asarray(picked(jnp.asarray(weights), jnp.asarray(own))) for own in chance]
+    each = jax.vmap(picked)
+    chosen = [np.asarray(each(jnp.asarray(weights), jnp.asarray(own))) for own in chance]
     return np.stack([points.z[row, :, np.arange(len(weights))].T for row in chosen])
 
 

@@ -35,19 +35,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from pkpd.individual.problem import population_space
+from pkpd.points.features import features, kept, log_weights_of, summed
 from pkpd.points.higher import higher
 from pkpd.points.split import Split, normal_log_density, standardised
 from pkpd.variation import standard
 
 Value = tuple[float, np.ndarray]
-LEAST = 12.0
-"""The density leaves out points that weigh so much less, in log, than their subject's heaviest.
-
-Far out the likelihood bends down faster than along d than it does on average, so that its slope
-alone would let such points, which weigh nothing, carry off the density.
-"""
-NEARBY = 1152
-"""Points of a subject whose features are made at once: they stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -149,29 +142,6 @@ def leant_by(
     return jnp.concatenate([away, away**2 / 2, both.ravel()])
 
 
-def features(z: Float[np.ndarray, "... E"]) -> Float[np.ndarray, "... F"]:
-    """z and the products of its entries."""
-    rows = np.triu_indices(z.shape[-1])
-    return np.concatenate([z, z[..., rows[0]] * z[..., rows[1]]], axis=-1)
-
-
-def feature_rows(z: Float[Array, "E K"]) -> Float[Array, "F K"]:
-    """The same of points side by side, where nothing need be turned round."""
-    rows = np.triu_indices(len(z))
-    return jnp.concatenate([z, z[rows[0]] * z[rows[1]]])
-
-
-def times_features(z: Float[Array, "E K"], along: Float[Array, " F"]) -> Float[Array, " K"]:
-    """Each point's features times a vector, none of them written to memory."""
-    found, rest = jnp.zeros(z.shape[1], z.dtype), len(z)
-    for i, own in enumerate(z):
-        inner = along[i]
-        for other in z[i:]:
-            inner, rest = inner + along[rest] * other, rest + 1
-        found = found + inner * own
-    return found
-
-
 def turned(
     split: Split, z: Array, centre: Array, drift: Float[Array, "N E q"]
 ) -> tuple[Float[Array, "N F"], Float[Array, ""]]:
@@ -206,7 +176,7 @@ def _means(split: Split, z: Array, *arrays: Array) -> tuple[Array, Array]:
     along, _ = turned(split, z, centre, drift)
     away = (z - centre)[split.others]
     leant = leans @ leant_by(split, away, columns)
-    return summed(along + leant[:, 1:], points, _near(base), along_ways(away, columns), ways)[1:]
+    return summed(along + leant[:, 1:], points, kept(base), along_ways(away, columns), ways)[1:]
 
 
 def along_ways(away: Float[Array, " d"], columns: Int[Array, " a"]) -> Float[Array, " 2a"]:
@@ -217,26 +187,21 @@ def along_ways(away: Float[Array, " d"], columns: Int[Array, " a"]) -> Float[Arr
 
 @partial(jax.jit, static_argnums=0)
 def _weights(split: Split, z: Array, *arrays: Array) -> Float[Array, "N K"]:
-    return weighed(split, z, *arrays, whole=True)[0]
+    _, points, base, *_, ways, _, _ = arrays
+    own, terms, *_ = turns(split, z, *arrays)
+    return jax.vmap(log_weights_of, (0, 0, 0, None, 0))(own, points, base, terms, ways)
 
 
-def weighed(
-    split: Split, z: Array, *arrays: Array, whole: bool = False
-) -> tuple[Float[Array, "N K"], Float[Array, "N F1"], Float[Array, " d"]]:
-    """Log-weights of the points (`whole`: of those left out, too), leans times d, and d."""
-    centre, points, base, leans, _, drift, columns, ways, *_ = arrays
+def turns(
+    split: Split, z: Array, *arrays: Array
+) -> tuple[Float[Array, "N F"], Float[Array, " C"], Float[Array, "N F1"], Float[Array, " d"]]:
+    """What features and ways are multiplied with (float32) at a population; leans times d; d."""
+    centre, _, _, leans, _, drift, columns, *_ = arrays
     along, _ = turned(split, z, centre, drift)
     away = (z - centre)[split.others]
     leant = leans @ leant_by(split, away, columns)
-    own = (along + leant[:, 1:]).astype(jnp.float32)
-    start = base if whole else _near(base)
     terms = along_ways(away, columns).astype(jnp.float32)
-    bent = jnp.einsum("c,nck->nk", terms, ways)
-    return start + jax.vmap(times_features)(points, own) + bent, leant, away
-
-
-def _near(base: Float[Array, "N K"]) -> Float[Array, "N K"]:
-    return jnp.where(base > -LEAST, base, -1e30)
+    return (along + leant[:, 1:]).astype(jnp.float32), terms, leant, away
 
 
 @partial(jax.jit, static_argnums=0)
@@ -248,7 +213,7 @@ def _likelihood(
     away = (z - centre)[split.others]
     leant = leans @ leant_by(split, away, columns)
     terms, back_terms = jax.vjp(lambda away: along_ways(away, columns), away)
-    each, means, bent = summed(along + leant[:, 1:], points, _near(base), terms, ways)
+    each, means, bent = summed(along + leant[:, 1:], points, kept(base), terms, ways)
     (slope,) = back((means, jnp.ones(())))
     drawn = leans[:, 0].sum(axis=0) + jnp.einsum("nf,nfd->d", means, leans[:, 1:])
     rest, steep = jax.value_and_grad(higher)(away, arch, coupled)
@@ -256,49 +221,6 @@ def _likelihood(
     (own,) = jax.vjp(lambda away: leant_by(split, away, columns), away)[1](drawn)
     (more,) = back_terms(bent.sum(axis=0))
     return value, slope.at[split.others].add(own + more + bend @ away + steep)
-
-
-def summed(
-    along: Float[Array, "N F"],
-    points: Float[Array, "N E K"],
-    base: Float[Array, "N K"],
-    terms: Float[Array, " C"],
-    ways: Float[Array, "N C K"],
-) -> tuple[Float[Array, " N"], Float[Array, "N F"], Float[Array, "N C"]]:
-    """Of each subject the log of its points' summed weights; its features' and ways' weighted mean.
-
-    Some points of one subject at a time, their features made each time: reading them takes longer.
-    """
-    count, rows, size = points.shape
-    near = next(k for k in range(min(NEARBY, size), 0, -1) if size % k == 0)
-    along, terms = along.astype(jnp.float32), terms.astype(jnp.float32)
-
-    def one(place: tuple[Array, Array]) -> tuple[Array, Array, Array]:
-        subject, start = place
-        z = jax.lax.dynamic_slice(points, (subject, 0, start), (1, rows, near))[0]
-        own = jax.lax.dynamic_slice(base, (subject, start), (1, near))[0]
-        way = jax.lax.dynamic_slice(ways, (subject, 0, start), (1, len(terms), near))[0]
-        weight = own + times_features(z, along[subject])
-        for term, each in zip(terms, way, strict=True):
-            weight = weight + term * each
-        most = weight.max()
-        share = jnp.exp(weight - most)
-        total = share.sum()
-        share = share / total
-        return most + jnp.log(total), feature_rows(z) @ share, way @ share
-
-    starts = jnp.arange(0, size, near)
-    subjects = jnp.repeat(jnp.arange(count), len(starts))
-    each, means, bent = jax.lax.map(one, (subjects, jnp.tile(starts, count)))
-    each = each.astype(float).reshape(count, -1)
-    total = jax.nn.logsumexp(each, axis=1)
-    share = jnp.exp(each - total[:, None])
-
-    def whole(means: Array) -> Array:
-        parts = means.astype(float).reshape(*share.shape, -1)
-        return jnp.einsum("nc,ncf->nf", share, parts)
-
-    return total, whole(means), whole(bent)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from by_diffrax import by_diffrax
 from by_scipy import by_scipy
+from by_stan import FORWARD, by_stan, installed
 from sixty import MODEL, SEED, drawn, reference_settings, told
 from timing import Row, alternating, row, seconds
 
@@ -33,10 +34,11 @@ CITED = "on another machine: rxode2 0.57 s, mrgsolve 0.75 s, hand-written C 0.04
 
 @dataclass(frozen=True)
 class Cohort:
-    """A solver with its mesh, every patient's parameters, and what planning took."""
+    """A solver with its mesh, every patient's parameters, whence they are, what planning took."""
 
     solver: Solver
     own: dict[str, jax.Array]
+    values: dict[str, jax.Array]
     planning: float
 
 
@@ -50,7 +52,7 @@ def cohort(patients: int, weeks: int, tolerance: float) -> Cohort:
     settings = reference_settings().model_copy(update={"engine": Engine(tolerance=tolerance)})
     fit = individual_likelihood(settings, MODEL, read_events(told(rows, patients)).table)
     values = drawn(patients, np.random.default_rng(SEED))
-    return Cohort(fit.solver, fit.own(values), time.process_time() - began)
+    return Cohort(fit.solver, fit.own(values), values, time.process_time() - began)
 
 
 def outputs(solver: Solver) -> Callable:
@@ -63,8 +65,10 @@ def outputs(solver: Solver) -> Callable:
     return jax.jit(shown)
 
 
-def cohort_rows(patients: int, weeks: int, tolerance: float, repeats: int) -> list[Row]:
-    """Ours beside diffrax for all, and beside SciPy for a few patients."""
+def cohort_rows(
+    patients: int, weeks: int, tolerance: float, repeats: int, *, slow: bool
+) -> list[Row]:
+    """Ours beside diffrax for all, beside SciPy for a few patients; if `slow`, beside Stan."""
     made = cohort(patients, weeks, tolerance)
     solver, own = made.solver, made.own
     ours = outputs(solver)
@@ -86,7 +90,27 @@ def cohort_rows(patients: int, weeks: int, tolerance: float, repeats: int) -> li
         "forward cohort, float32", single, double, "ours in float64",
         f"{accuracy.removesuffix('rival ')}in float32 {_off(half(own), tight):.1e}", note,
     ))  # fmt: skip
-    return [*rows, _scipy(made, mine, tight, accuracy, min(FEW, patients))]
+    rows.append(_scipy(made, mine, tight, accuracy, min(FEW, patients)))
+    return [*rows, *_stans(made, lambda: ours(own), tight, accuracy)] if slow else rows
+
+
+def _stans(made: Cohort, ours: Callable, tight: jax.Array, accuracy: str) -> list[Row]:
+    """Beside Stan's own solvers in floats, at the loosest tolerance that is as accurate."""
+    if not installed():
+        return []
+    stan, rows = by_stan(made.solver.design, made.values), []
+    for method in FORWARD:
+        for chosen in TOLERANCES:
+            error = _off(stan.courses(method, chosen, chosen / 100), tight[:, 1:])
+            if error <= WITHIN:
+                break
+        call = lambda how=method, t=chosen: stan.courses(how, t, t / 100)  # noqa: E731
+        mine, other = alternating(ours, call, 3)
+        rows.append(row(
+            f"forward cohort, Stan {method}", mine, other, f"Stan, rtol {chosen:g}",
+            f"{accuracy}{error:.1e}", f"by PyStan, in this process; {CITED}",
+        ))  # fmt: skip
+    return rows
 
 
 def _scipy(made: Cohort, mine: float, tight: jax.Array, accuracy: str, few: int) -> Row:

@@ -15,16 +15,19 @@ import numpy as np
 from by_diffrax import by_diffrax
 from by_pymc import one_patient
 from by_scipy import by_scipy
+from by_stan import GRADIENTS, by_stan, installed
 from sixty import Problem
 from timing import Row, alternating, row, seconds
 
 from pkpd.individual.solve import Solver
 
+Target = tuple[float, np.ndarray]
 WITHIN = 1e-3, 1e-4
 TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+STAN = 1e-6, 1e-8
 CITED = (
     "on another machine, rtol 1e-6: Torsten rk45 0.63 s, Stan rk45 0.41 s, Stan adjoint BDF 0.28 s "
-    "a gradient (cited, not measured)"
+    "a gradient (cited)"
 )
 
 
@@ -65,15 +68,14 @@ def wanted(problem: Problem) -> tuple[float, np.ndarray, str]:
 
 
 def gradient_rows(problem: Problem, repeats: int, *, slow: bool) -> list[Row]:
-    """Ours beside diffrax, beside SciPy (log-density alone) and, if `slow`, beside PyMC's own."""
+    """Ours beside diffrax and SciPy (log-density alone); if `slow`, Stan and PyMC, too."""
     at, solver = problem.values, problem.likelihood.solver
     value, slope, whose = wanted(problem)
     both = jax.jit(jax.value_and_grad(density(problem, solver)))
     rival = jax.jit(jax.value_and_grad(lambda q, t: density(problem, by_diffrax(solver, t))(q)))
 
     def off(found: tuple) -> tuple[float, float]:
-        away = np.abs(problem.slope(found[1]) - slope) / (1 + np.abs(slope))
-        return abs(float(found[0]) - value), float(away.max())
+        return _errors(float(found[0]), problem.slope(found[1]), (value, slope))
 
     tolerance = _loosest(lambda t: off(rival(at, t)))
     mine, other = alternating(lambda: both(at), lambda: rival(at, tolerance), repeats)
@@ -92,7 +94,34 @@ def gradient_rows(problem: Problem, repeats: int, *, slow: bool) -> list[Row]:
         f"{accuracy}in float32 {_shown(off(half(at)))}", note,
     ))  # fmt: skip
     rows.append(_forward(problem, value, repeats))
-    return [*rows, _pymc(problem, mine)] if slow else rows
+    if not slow:
+        return rows
+    stans = _stans(problem, lambda: both(at), (value, slope), 7) if installed() else []
+    return [*rows, *stans, _pymc(problem, mine)]
+
+
+def _errors(value: float, slope: np.ndarray, target: Target) -> tuple[float, float]:
+    """How far a log-density is off; a gradient's worst number, by one plus its size."""
+    away = np.abs(slope - target[1]) / (1 + np.abs(target[1]))
+    return abs(value - target[0]), float(away.max())
+
+
+def _stans(problem: Problem, ours: Callable, target: Target, repeats: int) -> list[Row]:
+    """Beside Stan's own solvers; the gradient comes with the log-density there, too."""
+    stan = by_stan(problem.likelihood.solver.design, problem.values)
+    found, rows = ours(), []
+    own = _errors(float(found[0]), problem.slope(found[1]), target)
+    tight = abs(stan.log_density("rk45", 1e-10, 1e-12) - target[0])
+    for method in GRADIENTS:
+        mine, other = alternating(ours, lambda how=method: stan.gradient(how, *STAN), repeats)
+        theirs = _errors(stan.log_density(method, *STAN), stan.gradient(method, *STAN), target)
+        rows.append(row(
+            f"individual gradient, Stan {method}", mine, other, "Stan, rtol 1e-6, atol 1e-8",
+            f"log-density and gradient: ours {_shown(own)}, rival {_shown(theirs)}; Stan at 1e-10 "
+            f"is {tight:.1e} off the log-density wanted",
+            f"{problem.patients} patients, {problem.source}; by PyStan, in this process; {CITED}",
+        ))  # fmt: skip
+    return rows
 
 
 def _forward(problem: Problem, value: float, repeats: int) -> Row:

@@ -51,7 +51,9 @@ def individuals(quick: bool) -> list[Row]:
 
 def cohorts(quick: bool) -> list[Row]:
     """A thousand patients over two years, quick: eight over eight weeks."""
-    return cohort_rows(8, 8, COHORT, 2) if quick else cohort_rows(1_000, 104, COHORT, 7)
+    if quick:
+        return cohort_rows(8, 8, COHORT, 2, slow=False)
+    return cohort_rows(1_000, 104, COHORT, 7, slow=True)
 
 
 def scales(quick: bool) -> list[Row]:

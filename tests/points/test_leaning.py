@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
+from pkpd.points.features import features
 from pkpd.points.leaning import leaning, leaning_of_many
 from pkpd.points.proposal import normalised
-from pkpd.points.tilted import features
 
 SUBJECTS, POINTS, EFFECTS = 6, 4096, 2
 

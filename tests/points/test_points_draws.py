@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -23,8 +24,22 @@ from pkpd.settings_individual import IndividualSampler
 def test_points_are_picked_as_often_as_they_weigh():
     weights = jnp.asarray([[0.1, 0.0, 0.6, 0.3]] * 40_000)
     chance = jnp.asarray(np.random.default_rng(1).random(40_000))
-    share = np.bincount(np.asarray(picked(weights, chance)), minlength=4) / 40_000
+    share = np.bincount(np.asarray(jax.vmap(picked)(weights, chance)), minlength=4) / 40_000
     assert share == pytest.approx([0.1, 0.0, 0.6, 0.3], abs=0.01)
+
+
+@pytest.mark.parametrize("count", [50, 64, 1_000])
+def test_a_point_is_picked_where_sums_of_weights_reach_the_chance(count):
+    """Many blocks, the last not full, points of no weight among them and at the end."""
+    rng = np.random.default_rng(count)
+    weights = rng.integers(0, 4, (2_000, count)).astype(float)
+    weights[:, -20:] = 0.0
+    chance = np.append(rng.random(1_998), [0.0, 1.0])
+    wanted = [
+        np.searchsorted(np.cumsum(w), c * w.sum()) for w, c in zip(weights, chance, strict=True)
+    ]
+    found = jax.vmap(picked)(jnp.asarray(weights), jnp.asarray(chance))
+    assert np.array_equal(np.asarray(found), wanted)
 
 
 def test_effects_of_draws_are_those_of_the_weighted_points(neonates, cloud):

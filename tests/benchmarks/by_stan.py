@@ -1,0 +1,106 @@
+"""The rival in Stan, where PyStan is installed: log-density, gradient, courses without derivatives.
+
+`pip install pystan` brings Stan's library; the program is compiled once, in about two minutes, and
+kept by PyStan. It is called in this process, so that CPU seconds are counted alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sixty import MEDIANS, NAMES, VARYING
+
+from pkpd.individual.design import Design
+
+PROGRAM = Path(__file__).with_name("reference.stan")
+GRADIENTS, FORWARD = ("rk45", "adjoint BDF"), ("rk45", "BDF")
+METHODS = {"rk45": 1, "adjoint BDF": 2, "BDF": 3}
+RESIDUAL = {"concentration_lognormal": 0.2, "lesion_additive": 0.1}
+
+
+@dataclass(frozen=True)
+class Stan:
+    """The program with its data, asked at one point; every call takes method, rtol and atol.
+
+    Coordinates are logarithms of what is positive, without their Jacobian, as in `unconstrained`.
+    """
+
+    program: Any
+    data: dict[str, Any]
+    at: list[float]
+
+    def log_density(self, *how: Any) -> float:
+        """All constants kept."""
+        return self.program.log_prob(self._told(0, *how), self.at, False)
+
+    def gradient(self, *how: Any) -> np.ndarray:
+        """In Stan's order."""
+        return np.array(self.program.log_prob_grad(self._told(0, *how), self.at, False))
+
+    def courses(self, *how: Any) -> np.ndarray:
+        """Concentration and lesions at all times after 0: (2, times, subjects)."""
+        found = self.program.write_array(self._told(1, *how), self.at, False, True)
+        shape = self.data["subjects"], 2, self.data["grid"]
+        shown = np.array(found[len(self.at) :]).reshape(shape, order="F")
+        return np.moveaxis(shown, 0, 2)
+
+    def _told(self, forward: int, method: str, relative: float, absolute: float) -> dict[str, Any]:
+        how = {"forward": forward, "method": METHODS[method]}
+        return self.data | how | {"relative": relative, "absolute": absolute}
+
+
+def installed() -> bool:
+    """Whether Stan can be had."""
+    return importlib.util.find_spec("httpstan") is not None
+
+
+def by_stan(design: Design, values: Mapping[str, Any]) -> Stan:
+    """The program for a design in which all subjects have the same doses and visits."""
+    return Stan(_compiled(), _data(design), _unconstrained({**RESIDUAL, **values}))
+
+
+def _compiled() -> Any:
+    models = importlib.import_module("httpstan.models")
+    code = PROGRAM.read_text()
+    name = models.calculate_model_name(code)
+    try:
+        return models.import_services_extension_module(name)
+    except KeyError:
+        asyncio.run(models.build_services_extension_module(code))
+        return models.import_services_extension_module(name)
+
+
+def _data(design: Design) -> dict[str, Any]:
+    table, count = design.table, design.count
+    one = table[table["ID"] == table["ID"].iloc[0]]
+    given, seen = one[one["EVID"] == 1], one[one["EVID"] == 0]
+    days = [seen.loc[seen["DVID"].astype(str) == name, "TIME"].to_numpy(float) for name in "12"]
+    starts = given["TIME"].to_numpy(float)
+    times = np.unique(np.concatenate([*days, starts]))
+    times = times[times > 0]
+    last = np.append(np.searchsorted(times, starts[1:]) + 1, len(times))
+    level, score = (stream.y.reshape(count, -1).T for stream in design.streams)
+    return {
+        "subjects": count, "doses": len(starts), "grid": len(times),
+        "given": starts.tolist(), "times": times.tolist(),
+        "first": [1, *(last[:-1] + 1).tolist()], "last": last.tolist(),
+        "amount": float(given["AMT"].iloc[0]),
+        "levels": len(level), "scores": len(score),
+        "level_row": (np.searchsorted(times, days[0]) + 1).tolist(),
+        "score_row": (np.searchsorted(times, days[1]) + 1).tolist(),
+        "level": level.tolist(), "score": score.tolist(), "medians": list(MEDIANS),
+    }  # fmt: skip
+
+
+def _unconstrained(at: Mapping[str, Any]) -> list[float]:
+    between = [f"{name}_between" for name in VARYING]
+    logs = np.array([float(at[n]) for n in (*NAMES, *between, *RESIDUAL)])
+    effects = np.stack([np.asarray(at[f"{name}_eta"], float) for name in VARYING])
+    return [*np.log(logs).tolist(), *effects.ravel("F").tolist()]
