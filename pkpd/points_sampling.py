@@ -17,7 +17,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from scipy.stats import chi2
 
 from pkpd import pymc_bridge
 from pkpd.checkpoint import Checkpoint
@@ -34,22 +33,12 @@ from pkpd.points.rounds import covariance, worth
 from pkpd.points.scored import Scored, one_set
 from pkpd.points.standing import Standing
 from pkpd.points.tilted import Tilted
+from pkpd.points.walls import Walls
 from pkpd.points_search import labels, mode_of, remember, remembered, searched, told_of
 from pkpd.settings_individual import SCORED_TOGETHER
 from pkpd.variation import standard
 
 Progress = Callable[[str, float], None]
-
-STEEP = 100.0
-"""How steeply the density falls beyond its walls."""
-
-WHOLE, INSIDE = 1e-9, 1e-6
-"""Share of a normal posterior that the walls about its mode leave out, of all numbers and of those
-that stand in the likelihood: what the density is expanded in does not hold far off."""
-
-REACHED = 4.0
-"""Where the wall stands along numbers that points drift with: their curvatures, and third and
-fourth order, do not hold beyond."""
 
 SEEN = 6
 """Draws at which the mesh must hold."""
@@ -172,20 +161,13 @@ def _program(cloud: Tilted, mode: np.ndarray, spread: np.ndarray, known: Any) ->
     space = population_space(cloud.split.effects.likelihood)
     values, vectors = np.linalg.eigh(spread)
     centre, factor = jnp.asarray(mode), jnp.asarray(vectors * np.sqrt(values))
-    carried = cloud.split.equations[cloud.columns]
-    sd = np.sqrt(np.diag(spread))[carried]
-    others = cloud.split.others
-    inside = np.linalg.inv(np.linalg.cholesky(spread[np.ix_(others, others)]))
-    ends = np.sqrt(chi2.isf([WHOLE, INSIDE], [len(mode), max(1, len(others))]))
+    walls = Walls.about(cloud, spread)
     to_standard = jax.jit(lambda flat: standard.to_standard(space, flat))
     pulled = jax.jit(lambda flat, slope: jax.vjp(to_standard, flat)[1](slope)[0])
 
     def place(u: jax.Array) -> tuple[jax.Array, jax.Array]:
-        z = centre + factor @ u
-        along = jnp.abs((z - centre)[carried]) / sd - REACHED
-        lengths = [_length(u), _length(jnp.asarray(inside) @ (z - centre)[others])]
-        beyond = jnp.maximum(jnp.concatenate([jnp.stack(lengths) - ends, along]), 0.0)
-        return z, -STEEP * (beyond**2).sum()
+        away = factor @ u
+        return centre + away, walls.fall(away)
 
     def likelihood(flat: np.ndarray) -> tuple[float, np.ndarray]:
         value, slope = cloud.log_likelihood(to_standard(flat))
@@ -194,10 +176,6 @@ def _program(cloud: Tilted, mode: np.ndarray, spread: np.ndarray, known: Any) ->
     return pymc_bridge.walked_program(
         space, place, lambda flat: jnp.zeros(()), beside=likelihood, known=known
     )
-
-
-def _length(u: jax.Array) -> jax.Array:
-    return jnp.sqrt((u**2).sum() + 1e-12)
 
 
 def _with_effects(tree: Any, cloud: Tilted, seed: int) -> Any:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from pkpd.points.heights import Heights
 from pkpd.points.proposal import normalised
 from pkpd.points.split import Split
+from pkpd.points.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,15 @@ class Carried:
 
     def _shift(self, z: np.ndarray) -> Float[np.ndarray, "E N"]:
         return (self.drift @ (z - self.centre)[self.split.equations]).T
+
+
+def carried(heights: Heights, now: Standing) -> Carried:
+    """Points that go as a round before has found, if one has."""
+    drift = np.zeros((*now.proposal.mean.shape, len(heights.split.equations)))
+    if now.drift is not None:
+        mix = np.asarray(heights.split.law(jnp.asarray(now.centre))[1])
+        drift = np.linalg.solve(mix, now.drift)
+    return Carried(heights, now.centre, drift)
 
 
 def drifting(

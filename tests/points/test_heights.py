@@ -9,9 +9,9 @@ import small_trial
 from pkpd.individual.problem import population_space
 from pkpd.points.carried import Carried
 from pkpd.points.curvature import bent, beyond, coupled
+from pkpd.points.differences import Points, differences
 from pkpd.points.heights import Heights
 from pkpd.points.higher import arched, coupling
-from pkpd.points.solving import Points, differences
 
 
 def told(heights, z, points):
