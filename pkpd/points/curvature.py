@@ -22,9 +22,6 @@ OVER = 1.2
 PICKED, PICKED_OF_MANY = 8, 3
 """Points of each subject that stand for its own law; and where there are many subjects."""
 
-COUPLED = 4
-"""As many of them tell how what outcomes' numbers do changes with one of the equations."""
-
 
 def bent(
     heights: Carried,
@@ -107,8 +104,8 @@ def coupled(
 ) -> Float[np.ndarray, "q 2 o1 o1"]:
     """How outcomes' slopes and curvatures go with each number of the equations, and its square.
 
-    As `higher.coupling` has them: means by differences over `far`, at some of the points; 0 along
-    the numbers that are not in `carry`.
+    As `higher.coupling` has them: means over the points by differences over `far`; 0 along the
+    numbers that are not in `carry`, and where there are no points.
     """
     inside, places = heights.split.equations, heights.split.outcomes
     found = np.zeros((len(inside), 2, len(places) + 1, len(places) + 1))
@@ -116,11 +113,11 @@ def coupled(
     def of_outcomes(centre: np.ndarray) -> np.ndarray:
         """Slopes, in the first row and column, and curvatures there."""
         whole = np.zeros(found.shape[2:])
-        slopes, whole[1:, 1:] = _of_outcomes(heights, centre, points[:COUPLED], steps)
+        slopes, whole[1:, 1:] = _of_outcomes(heights, centre, points, steps)
         whole[0, 1:] = whole[1:, 0] = slopes
         return whole
 
-    if not len(places) or not carry.any():
+    if not len(points) or not len(places) or not carry.any():
         return found
     here = of_outcomes(heights.centre)
     for k in np.flatnonzero(carry):

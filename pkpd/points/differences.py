@@ -16,15 +16,20 @@ STEPS = (0.01, 0.1)
 
 @dataclass(frozen=True)
 class Points:
-    """Points in the cube's order, standardised, with log-likelihoods and log-weights."""
+    """Points in the cube's order, standardised, with log-likelihoods and log-weights.
+
+    `outside` are their slopes and curvatures along the outcomes' numbers, where these are known.
+    """
 
     z: Float[np.ndarray, "K E N"]
     found: Float[np.ndarray, "K N"]
     log_weights: Float[np.ndarray, "N K"]
+    outside: tuple[Float[np.ndarray, "K o N"], ...] = ()
 
     def only(self, some: Int[np.ndarray, " k"]) -> Points:
         """Some of them."""
-        return Points(self.z[some], self.found[some], self.log_weights[:, some])
+        outside = tuple(part[some] for part in self.outside)
+        return Points(self.z[some], self.found[some], self.log_weights[:, some], outside)
 
     @property
     def near(self) -> Float[np.ndarray, "N K E"]:

@@ -6,7 +6,6 @@ the outcomes' numbers do at a point is a function of its effects; what is left i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import jax
@@ -40,12 +39,11 @@ how often where a round before has found it."""
 
 
 def expanded(
-    cloud: Tilted, held: Carried, points: Points, some: Points,
-    outside: Sequence[Float[np.ndarray, "K o N"]], now: Standing,
-) -> Tilted:  # fmt: skip
+    cloud: Tilted, held: Carried, points: Points, some: Points, coupling: int, now: Standing
+) -> Tilted:
     """The density of solved `points`; `some` of them are solved along the equations, too.
 
-    `outside` are the points' slopes and curvatures along the outcomes' numbers.
+    `coupling` points of each subject tell what outcomes' numbers do far along the equations.
     """
     steps, looks = step_of(now.sd), DRIFTS if now.drift is None else ONCE_MORE
     inside = differences(held, some, steps)[0]
@@ -54,16 +52,15 @@ def expanded(
     held = _drifted(held, some, inside, steps, carry, looks)
     both = _crossed(held, some, steps, carry)
     inside = np.concatenate([np.where(carry, 0.0, inside), both], axis=-1)
-    leant = _with_leans(cloud, points, outside, leaning(some.near, inside, some.log_weights))
-    return _with_ways(leant, held, points, now, carry)
+    leant = _with_leans(cloud, points, leaning(some.near, inside, some.log_weights))
+    few, far = _by_weight(points, now), _so_far(cloud, now, FAR, 1)
+    whole = _with_ways(leant, held, points, few, now, carry)
+    return replace(whole, coupled=coupled(held, few[:coupling], steps, far, carry))
 
 
-def _with_leans(
-    cloud: Tilted, points: Points, outside: Sequence[Float[np.ndarray, "K o N"]],
-    inside: Float[np.ndarray, "N F1 q+ao"],
-) -> Tilted:  # fmt: skip
+def _with_leans(cloud: Tilted, points: Points, inside: Float[np.ndarray, "N F1 q+ao"]) -> Tilted:
     """Slopes and curvatures as functions of the effects: `inside`, and those of all points."""
-    first, second = (np.moveaxis(part, -1, 0) for part in outside)
+    first, second = (np.moveaxis(part, -1, 0) for part in points.outside)
     size, bend = len(cloud.split.equations), np.array(cloud.bend)
     near = np.where(np.asarray(cloud.base) > -LEAST, points.log_weights, -1e30)
     leans, bend[size:, size:] = leaning_of_many(points.near, first, second, near)
@@ -87,33 +84,33 @@ def _crossed(
 
 
 def _with_ways(
-    cloud: Tilted, held: Carried, points: Points, now: Standing,
+    cloud: Tilted, held: Carried, points: Points, few: Float[np.ndarray, "k E N"], now: Standing,
     carry: Bool[np.ndarray, " q"],
 ) -> Tilted:  # fmt: skip
     """Each point's own slopes and curvatures, mean curvatures of the rest, and higher order."""
-    sd, steps = now.sd, step_of(now.sd)
+    steps = step_of(now.sd)
     pair = differences(held, points, steps, carry)
     ways = np.swapaxes(np.concatenate([part[..., carry] for part in pair], axis=-1), 1, 2)
     mix = np.asarray(cloud.split.law(jnp.asarray(held.centre))[1])
-    some = _by_weight(points, PICKED_OF_MANY if now.of_many else PICKED)
-    inner, far, ends = (
-        np.maximum(times * sd, least * steps)[cloud.split.equations]
-        for times, least in ((0.0, 1), (FAR, 1), (ENDS, 2))
-    )
+    inner, ends = (_so_far(cloud, now, *each) for each in ((0.0, 1), (ENDS, 2)))
     return replace(
         cloud,
         drift=jnp.asarray(mix @ held.drift),
         columns=np.flatnonzero(carry),
         ways=jnp.asarray(ways, jnp.float32),
-        bend=cloud.bend + bent(held, some, steps, carry),
-        arch=beyond(held, some, inner, ends, carry),
-        coupled=coupled(held, some, steps, far, carry),
+        bend=cloud.bend + bent(held, few, steps, carry),
+        arch=beyond(held, few, inner, ends, carry),
     )
 
 
-def _by_weight(points: Points, count: int) -> Float[np.ndarray, "k E N"]:
-    """So many points of each subject, picked by their weights."""
-    weights = normalised(points.log_weights)
+def _so_far(cloud: Tilted, now: Standing, times: float, least: int) -> Float[np.ndarray, " q"]:
+    """So many SDs along each number of the equations, or at least so many steps."""
+    return np.maximum(times * now.sd, least * step_of(now.sd))[cloud.split.equations]
+
+
+def _by_weight(points: Points, now: Standing) -> Float[np.ndarray, "k E N"]:
+    """A few points of each subject, picked by their weights."""
+    weights, count = normalised(points.log_weights), PICKED_OF_MANY if now.of_many else PICKED
     chance = np.random.default_rng(len(points.z)).random((count, len(weights)))
     each = jax.vmap(picked)
     chosen = [np.asarray(each(jnp.asarray(weights), jnp.asarray(own))) for own in chance]

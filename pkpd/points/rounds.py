@@ -47,8 +47,9 @@ FIRST = Counts(64, 72)
 there are many subjects: with slopes of 24 of them a search of 2,600 had not settled in 7 minutes.
 """
 
-LATER, LATER_OF_MANY = Counts(256, 144), Counts(256, 36)
-"""In the rounds that look closer."""
+LATER, LATER_OF_MANY = Counts(256, 144), Counts(256, 36, coupled=0)
+"""In the rounds that look closer; of many subjects these lead near enough without what outcomes'
+numbers do far along the equations, which takes a quarter of such a round."""
 
 CLOSE, CLOSER, TRUST = 2.0, 3, 3.0
 """Of these rounds one that moves no number by more, in its own posterior SDs, is the last; how many

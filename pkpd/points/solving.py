@@ -29,10 +29,14 @@ from pkpd.points.tilted import Tilted, tilted
 
 @dataclass(frozen=True)
 class Counts:
-    """Points about each subject's mean that are solved, and how many along the equations, too."""
+    """Points about each subject's mean that are solved, and how many along the equations, too.
+
+    `coupled`: how many tell what outcomes' numbers do far along those of the equations.
+    """
 
     heights: int
     slopes: int = 0
+    coupled: int = 4
 
 
 def solved(
@@ -49,11 +53,12 @@ def solved(
     cloud = tilted(heights.split, now.centre, drawn, found.T)
     if not counts.slopes or not len(heights.split.others):
         return cloud
-    points, rng = Points(z, found, cloud.log_weights(now.centre)), np.random.default_rng(seed)
+    points = Points(z, found, cloud.log_weights(now.centre), tuple(outside))
+    rng = np.random.default_rng(seed)
     some = points.only(np.sort(rng.choice(len(z), counts.slopes, replace=False)))
     if not exact:
         return _rough(heights, now, cloud, some)
-    return expanded(cloud, carried(heights, now), points, some, outside, now)
+    return expanded(cloud, carried(heights, now), points, some, counts.coupled, now)
 
 
 def _rough(heights: Heights, now: Standing, cloud: Tilted, some: Points) -> Tilted:
