@@ -162,7 +162,7 @@ class Engine(Frozen):
 
 
 SCORED_TOGETHER = 2048
-"""Score points of a subject that are solved together; the error needs two sets of them."""
+"""Score points of a subject that are solved together; the error needs two halves of such sets."""
 
 
 class IndividualSampler(Sampler):
@@ -179,7 +179,7 @@ class IndividualSampler(Sampler):
     points: Annotated[int, Field(ge=128)] = 1024
     score_points: Annotated[int, Field(ge=0)] = 0
 
-    @field_validator("points", "score_points")
+    @field_validator("points")
     @classmethod
     def _power_of_two(cls, count: int) -> int:
         if count & (count - 1):
@@ -189,9 +189,9 @@ class IndividualSampler(Sampler):
 
     @field_validator("score_points")
     @classmethod
-    def _two_sets(cls, count: int) -> int:
-        if 0 < count < 2 * SCORED_TOGETHER:
-            raise ValueError(f"give 0, or {2 * SCORED_TOGETHER} or more")
+    def _two_halves(cls, count: int) -> int:
+        if count % (2 * SCORED_TOGETHER):
+            raise ValueError(f"give 0, or a multiple of {2 * SCORED_TOGETHER:,}")
         return count
 
     @model_validator(mode="after")

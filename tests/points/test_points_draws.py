@@ -142,7 +142,9 @@ def test_points_are_asked_for_by_powers_of_two():
         IndividualSampler(points=1152)
 
 
-def test_score_points_are_none_or_two_sets():
-    with pytest.raises(ValidationError, match="give 0, or 4096 or more"):
-        IndividualSampler(score_points=2048)
-    assert IndividualSampler(score_points=4096).score_points == 4096
+def test_score_points_are_none_or_halves_of_sets():
+    for wrong in (2048, 5000, 6144):
+        with pytest.raises(ValidationError, match="give 0, or a multiple of 4,096"):
+            IndividualSampler(score_points=wrong)
+    for right in (0, 4096, 24_576):
+        assert IndividualSampler(score_points=right).score_points == right
