@@ -20,7 +20,7 @@ from pkpd.points.fewer import fewer
 from pkpd.points.heights import Heights
 from pkpd.points.proposal import Proposal
 from pkpd.points.rounds import MOST, beginning, highest, round_
-from pkpd.points.standing import Standing
+from pkpd.points.standing import STAYS, Standing
 from pkpd.points.tilted import Tilted
 from pkpd.variation.space import Space
 
@@ -46,16 +46,21 @@ WALL, FAR = 7.0, 4.0
 may lie."""
 
 
-def searched(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress) -> Standing:
-    """The rounds' end; those that runs before have done are not done again."""
+def searched(
+    likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress, enough: float = STAYS
+) -> Standing:
+    """The rounds' end; those that runs before have done are not done again.
+
+    The last round moved no number by more than `enough` of its posterior SDs.
+    """
     path, heights = kept.path("rounds.npz"), Heights(likelihood)
     seed = likelihood.settings.sampler.seed
     now = remembered(path)[0] if path.is_file() else _first(likelihood, progress)
-    while not now.settled and now.done < MOST:
+    while now.moved > enough and now.done < MOST:
         progress("finding a start", min(0.95, 0.3 + now.done / 20))
         now = round_(heights, now, seed)
         remember(path, told_of(now))
-    if not now.settled:
+    if now.moved > enough:
         raise FitError(UNSETTLED)
     progress("finding a start", 1.0)
     return now
@@ -80,7 +85,7 @@ def told_of(now: Standing) -> dict[str, np.ndarray]:
     """A standing as arrays."""
     found = {"centre": now.centre, "spread": now.spread, "mean": now.proposal.mean,
              "covariance": now.proposal.covariance,
-             "state": np.array([now.done, now.free, now.settled])}  # fmt: skip
+             "stands": np.array([now.done, now.free, now.moved])}  # fmt: skip
     return found if now.drift is None else {**found, "carried": now.drift}
 
 
@@ -94,10 +99,10 @@ def remembered(path: Path) -> tuple[Standing, dict[str, np.ndarray]]:
     """A standing, and what else lies in its file."""
     with np.load(path) as file:
         found = dict(file)
-    done, free, settled = found["state"]
+    done, free, moved = found["stands"]
     proposal = Proposal(found["mean"], found["covariance"])
     place, carried = (found["centre"], found["spread"], proposal), found.get("carried")
-    return Standing(*place, int(done), bool(free), bool(settled), carried), found
+    return Standing(*place, int(done), bool(free), float(moved), carried), found
 
 
 def mode_of(cloud: Tilted, now: Standing) -> Float[np.ndarray, " P"]:

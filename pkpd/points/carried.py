@@ -41,6 +41,12 @@ class Carried:
         """As `Heights.sloped`."""
         return self.heights.sloped(z, points + self._shift(z))
 
+    def curved(
+        self, z: np.ndarray, points: Float[np.ndarray, "K E N"]
+    ) -> tuple[Float[np.ndarray, "K o N"], Float[np.ndarray, "K o o N"]]:
+        """As `Heights.curved`."""
+        return self.heights.curved(z, points + self._shift(z))
+
     def _shift(self, z: np.ndarray) -> Float[np.ndarray, "E N"]:
         return (self.drift @ (z - self.centre)[self.split.equations]).T
 

@@ -58,7 +58,7 @@ def bent(
         both = sum(height(sign * (unit[one] + unit[two])) for sign in (1, -1)) - 2 * here
         rest = mean(both - alone[j] - alone[k])
         found[j, k] = found[k, j] = rest / (2 * steps[one] * steps[two])
-    found[count:, count:] = _of_outcomes(heights, centre, points, steps)[1]
+    found[count:, count:] = _of_outcomes(heights, centre, points)[1]
     own = [mean(each) / steps[place] ** 2 for each, place in zip(alone, inside, strict=True)]
     np.fill_diagonal(found, [*np.where(carry, 0.0, own), *np.zeros(len(split.outcomes))])
     return found
@@ -98,7 +98,6 @@ def beyond(
 def coupled(
     heights: Carried,
     points: Float[np.ndarray, "K E N"],
-    steps: Float[np.ndarray, " P"],
     far: Float[np.ndarray, " q"],
     carry: Bool[np.ndarray, " q"],
 ) -> Float[np.ndarray, "q 2 o1 o1"]:
@@ -113,7 +112,7 @@ def coupled(
     def of_outcomes(centre: np.ndarray) -> np.ndarray:
         """Slopes, in the first row and column, and curvatures there."""
         whole = np.zeros(found.shape[2:])
-        slopes, whole[1:, 1:] = _of_outcomes(heights, centre, points, steps)
+        slopes, whole[1:, 1:] = _of_outcomes(heights, centre, points)
         whole[0, 1:] = whole[1:, 0] = slopes
         return whole
 
@@ -130,19 +129,11 @@ def coupled(
 
 
 def _of_outcomes(
-    heights: Carried, centre: np.ndarray, points: np.ndarray, steps: np.ndarray
+    heights: Carried, centre: np.ndarray, points: np.ndarray
 ) -> tuple[Float[np.ndarray, " o"], Float[np.ndarray, "o o"]]:
     """Mean slopes and curvatures along outcomes' numbers, summed over subjects."""
-
-    def slopes(at: np.ndarray) -> np.ndarray:
-        return heights.sloped(at, points)[0].mean(axis=0).sum(axis=-1)
-
-    places, unit = heights.split.outcomes, np.eye(len(centre)) * steps
-    bend = np.zeros((len(places), len(places)))
-    for row, place in enumerate(places):
-        apart = slopes(centre + unit[place]) - slopes(centre - unit[place])
-        bend[row] = apart / (2 * steps[place])
-    return slopes(centre), (bend + bend.T) / 2
+    slopes, bend = heights.curved(centre, points)
+    return slopes.mean(axis=0).sum(axis=-1), bend.mean(axis=0).sum(axis=-1)
 
 
 def from_slopes(

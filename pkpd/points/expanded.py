@@ -55,7 +55,7 @@ def expanded(
     leant = _with_leans(cloud, points, leaning(some.near, inside, some.log_weights))
     few, far = _by_weight(points, now), _so_far(cloud, now, FAR, 1)
     whole = _with_ways(leant, held, points, few, now, carry)
-    return replace(whole, coupled=coupled(held, few[:coupling], steps, far, carry))
+    return replace(whole, coupled=coupled(held, few[:coupling], far, carry))
 
 
 def _with_leans(cloud: Tilted, points: Points, inside: Float[np.ndarray, "N F1 q+ao"]) -> Tilted:

@@ -15,8 +15,8 @@ from pkpd.points.solving import Counts, in_parts, solved
 from pkpd.points.standing import Standing
 from pkpd.points.tilted import Tilted, tilted
 
-SLOPED = 144
-"""Points of each subject that slopes are regressed on."""
+SLOPED, SLOPED_OF_MANY = 144, 72
+"""Points of each subject that slopes are regressed on; fewer where there are many subjects."""
 
 FITTED, AGAIN = (1024, 2048), (4096,)
 """Points of each subject that parts are fitted to, one set after another; and once more where the
@@ -54,7 +54,8 @@ def gathered(
     heard(0.4)
     parts = in_parts(heights, now, AGAIN, seed + 4000, parts)
     heard(0.6)
-    cloud = solved(heights, now, Counts(count, SLOPED), seed, by=parts, exact=True)
+    counts = Counts(count, SLOPED_OF_MANY if now.of_many else SLOPED)
+    cloud = solved(heights, now, counts, seed, by=parts, exact=True)
     return Gathered(cloud, now, parts)
 
 

@@ -66,6 +66,22 @@ class Heights:
         found, slopes, bows = (np.concatenate(part) for part in zip(*parts, strict=True))
         return _real(found), slopes, bows
 
+    def curved(
+        self, z: np.ndarray, points: Float[np.ndarray, "K E N"]
+    ) -> tuple[Float[np.ndarray, "K o N"], Float[np.ndarray, "K o o N"]]:
+        """Slopes along the outcomes' numbers and all second derivatives; 0 where they are none."""
+        count = self.split.outcomes.size
+        whole = np.zeros((len(points), count, count, points.shape[-1]))
+        if not count:
+            return whole.sum(axis=1), whole
+        rows, columns = np.triu_indices(count)
+        parts = self._each(lambda part: self._with_curvatures(jnp.asarray(z), part), points)
+        slopes, half = (
+            np.concatenate([_or_none(each[place]) for each in parts]) for place in (1, 2)
+        )
+        whole[:, rows, columns] = whole[:, columns, rows] = half
+        return slopes[:, rows == columns], whole
+
     def _each(self, solve: Callable, points: np.ndarray) -> Iterable:
         """What `solve` gives of the points, some at a time, in two threads; in order."""
         size = min(TOGETHER, len(points))
@@ -85,7 +101,13 @@ class Heights:
 
     @cached_property
     def _with_slopes(self) -> Callable:
-        return jax.jit(partial(self._over, self._sloped))
+        pairs = np.arange(self.split.outcomes.size)
+        return jax.jit(partial(self._over, partial(self._sloped, (pairs, pairs))))
+
+    @cached_property
+    def _with_curvatures(self) -> Callable:
+        pairs = np.triu_indices(self.split.outcomes.size)
+        return jax.jit(partial(self._over, partial(self._sloped, pairs)))
 
     def _over(self, one: Callable, z: Array, points: Array) -> Array:
         """`one` of each point, as many at once as fill the solver's blocks."""
@@ -101,7 +123,10 @@ class Heights:
         values = {**self.split.values(z), **self.split.effects.values(matrix)}
         return self._solved.by_subject(values)
 
-    def _sloped(self, z: Array, matrix: Float[Array, "E N"]) -> tuple[Array, Array, Array]:
+    def _sloped(
+        self, pairs: tuple[np.ndarray, ...], z: Array, matrix: Float[Array, "E N"]
+    ) -> tuple[Float[Array, " N"], Float[Array, "p N"], Float[Array, "p N"]]:
+        """The height, slopes along the first of each pair, second derivatives along both."""
         seen, effects = self._solved, self.split.effects.values(matrix)
         found = seen.fitted({**self.split.values(z), **effects})
         places, count = self.split.outcomes, seen.solver.design.count
@@ -113,13 +138,14 @@ class Heights:
                 total = total + jax.ops.segment_sum(each, stream.subject, count)
             return total
 
-        def along(unit: Array) -> tuple[Array, Array]:
+        def along(one: Array, other: Array) -> tuple[Array, Array]:
             def slope(some: Array) -> Array:
-                return jax.jvp(summed, (some,), (unit,))[1]
+                return jax.jvp(summed, (some,), (one,))[1]
 
-            return jax.jvp(slope, (z[places],), (unit,))
+            return jax.jvp(slope, (z[places],), (other,))
 
-        return summed(z[places]), *jax.vmap(along)(jnp.eye(places.size))
+        units = (jnp.eye(places.size)[each] for each in pairs)
+        return summed(z[places]), *jax.vmap(along)(*units)
 
 
 def _real(heights: np.ndarray) -> np.ndarray:

@@ -27,10 +27,6 @@ BOX = 0.5
 MOST = 40
 """Rounds at most."""
 
-STAYS = 2.0
-"""A round that moves no number by more, in its own posterior SDs, is the last: few points do not
-tell more closely where the mode is."""
-
 SETTLED, HELD = 0.8, 7
 """The population moves once so large a share of subjects' weights is believed whole, or after so
 many rounds: at the prior medians some subjects may never be well described."""
@@ -51,11 +47,10 @@ LATER, LATER_OF_MANY = Counts(256, 144), Counts(256, 36, coupled=0)
 """In the rounds that look closer; of many subjects these lead near enough without what outcomes'
 numbers do far along the equations, which takes a quarter of such a round."""
 
-CLOSE, CLOSER, TRUST = 2.0, 3, 3.0
-"""Of these rounds one that moves no number by more, in its own posterior SDs, is the last; how many
-at most; and how far one may move a number in the SDs that were known before it. What the density's
-expansion errs by grows with the way, and the curvature of few points may be false along a number of
-the equations: a round then went off by hundreds of SDs.
+CLOSER, TRUST = 3, 3.0
+"""So many of these rounds at most; and how far one may move a number in the SDs that were known
+before it. What the density's expansion errs by grows with the way, and the curvature of few points
+may be false along a number of the equations: a round then went off by hundreds of SDs.
 """
 
 
@@ -76,7 +71,7 @@ def round_(heights: Heights, now: Standing, seed: int) -> Standing:
         ready = (power == 1).mean() >= SETTLED or now.done + 1 >= HELD
         return replace(after, done=now.done + 1, free=bool(ready))
     cloud = solved(heights, now, FIRST, seed + now.done)
-    return _moved(now, cloud, STAYS)
+    return _moved(now, cloud)
 
 
 def closer(heights: Heights, now: Standing, parts: Mixture, seed: int) -> Standing:
@@ -84,16 +79,14 @@ def closer(heights: Heights, now: Standing, parts: Mixture, seed: int) -> Standi
     for again in range(CLOSER):
         counts = LATER_OF_MANY if now.of_many else LATER
         cloud = solved(heights, now, counts, seed + again, by=parts, exact=True)
-        after = _moved(now, cloud, CLOSE, np.minimum(BOX, TRUST * now.sd))
+        after = _moved(now, cloud, np.minimum(BOX, TRUST * now.sd))
         now = replace(after, drift=np.asarray(cloud.drift))
         if now.settled:
             break
     return now
 
 
-def _moved(
-    now: Standing, cloud: Tilted, stays: float, box: float | Float[np.ndarray, " P"] = BOX
-) -> Standing:
+def _moved(now: Standing, cloud: Tilted, box: float | Float[np.ndarray, " P"] = BOX) -> Standing:
     """The population at the mode of what its points make, as far as weights are believed there."""
     way = highest(cloud, now.centre, box) - now.centre
     for share in 0.5 ** np.arange(HALVINGS):
@@ -103,8 +96,8 @@ def _moved(
             break
     spread = covariance(cloud, centre)
     away = np.abs(centre - now.centre) / np.sqrt(np.diag(spread))
-    stay = away.max(initial=0.0) <= stays
-    return Standing(centre, spread, moved, now.done + 1, True, bool(stay and share == 1))
+    far = float(away.max(initial=0.0)) if share == 1 else np.inf
+    return Standing(centre, spread, moved, now.done + 1, True, far)
 
 
 def drawn_in(

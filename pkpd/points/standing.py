@@ -10,13 +10,18 @@ from jaxtyping import Float
 from pkpd.points.fewer import MANY
 from pkpd.points.proposal import Proposal
 
+STAYS = 2.0
+"""A round that moves no number by more, in its own posterior SDs, is the last: few points do not
+tell more closely where the mode is."""
+
 
 @dataclass(frozen=True)
 class Standing:
     """Where the rounds are: the population, its covariance, the subjects' proposals.
 
-    `done` rounds; whether the population is `free` to move, and whether it has `settled`; how
-    points `drift`, once that has been looked for, on the scales of their parameters.
+    `done` rounds; whether the population is `free` to move; how far the last round moved any
+    number of it, in that number's own posterior SDs (infinite: it would have moved on); how points
+    `drift`, once that has been looked for, on the scales of their parameters.
     """
 
     centre: Float[np.ndarray, " P"]
@@ -24,8 +29,13 @@ class Standing:
     proposal: Proposal
     done: int = 0
     free: bool = False
-    settled: bool = False
+    moved: float = np.inf
     drift: Float[np.ndarray, "N E q"] | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the population stays where it is."""
+        return self.moved <= STAYS
 
     @property
     def of_many(self) -> bool:

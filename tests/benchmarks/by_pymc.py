@@ -17,6 +17,9 @@ from by_diffrax import intervals
 from pymc.ode import DifferentialEquation
 from sixty import MODEL, NAMES, Problem
 
+MODE = "CVM"
+"""PyTensor's C code: by Numba, its default, compiling did not end in eight minutes."""
+
 
 def slopes(x, t, p) -> list:
     """The model's own equations, told to PyTensor."""
@@ -33,8 +36,9 @@ def one_patient(problem: Problem, who: int = 0) -> tuple[Callable, float]:
     own = fit.own(at)
     wide = [float(np.broadcast_to(own[name], (1, problem.patients))[0, who]) for name in NAMES]
     p = pt.dvector("p")
-    value = _log_likelihood(problem, _states(problem, p, wide), p, who)
-    call = pytensor.function([p], [value, pytensor.grad(value, p)])
+    with pytensor.config.change_flags(mode=MODE):
+        value = _log_likelihood(problem, _states(problem, p, wide), p, who)
+        call = pytensor.function([p], [value, pytensor.grad(value, p)])
     ours = float(jax.jit(fit.by_subject)(at)[who])
     return lambda: call(wide), abs(float(call(wide)[0]) - ours)
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from pkpd.points.rounds import CLOSE, closer, highest
+from pkpd.points.rounds import closer, highest
 from pkpd.points.solving import Counts, in_parts, solved
+from pkpd.points.standing import STAYS
 
 
 def test_rounds_of_more_points_end_near_the_mode_of_many(standing):
@@ -15,5 +16,5 @@ def test_rounds_of_more_points_end_near_the_mode_of_many(standing):
     many = solved(heights, near, Counts(1024, 144), 2, exact=True)
     mode = highest(many, near.centre, 7 * near.sd)
     assert near.settled
-    assert np.abs((away.centre - mode) / near.sd).max() > CLOSE
+    assert np.abs((away.centre - mode) / near.sd).max() > STAYS
     assert np.abs((near.centre - mode) / near.sd).max() < 1.0

@@ -120,7 +120,7 @@ def test_outcomes_slopes_and_curvatures_go_with_a_number_of_the_equations(small)
     heights, z, points = small
     held = Carried(heights, z, np.zeros((4, points.shape[1], 2)))
     size, far = len(heights.split.others), np.array([0.3, 0.2])
-    found = coupled(held, points, np.full(z.size, 1e-2), far, np.array([True, False]))
+    found = coupled(held, points, far, np.array([True, False]))
     assert not found[1].any()
 
     def mean(away):
