@@ -9,12 +9,14 @@ expectation).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
+from pkpd.points.split import Split
 from pkpd.points.tilted import Tilted, along_ways, leant_by, subject_means, turned
 
 
@@ -76,10 +78,13 @@ def by_law(
     cloud: Tilted, at: Float[np.ndarray, " P"], means: Float[np.ndarray, "N F"]
 ) -> Float[np.ndarray, "N P"]:
     """How the law changes each subject's log marginal, its points' means given; all numbers."""
-    centre = jnp.asarray(cloud.centre)
-    back = jax.vjp(
-        lambda z: turned(cloud.split, z, centre, cloud.drift)[0], jnp.asarray(at)
-    )[1]  # fmt: skip
-    zeros = jnp.zeros(means.shape)
-    own = jax.jit(jax.vmap(lambda mean, number: back(zeros.at[number].set(mean))[0]))
-    return np.array(own(jnp.asarray(means), jnp.arange(len(means))))
+    turns = cloud.split, jnp.asarray(at), jnp.asarray(cloud.centre), cloud.drift
+    return np.array(_by_law(*turns, jnp.asarray(means)))
+
+
+@partial(jax.jit, static_argnums=0)
+def _by_law(
+    split: Split, at: Array, centre: Array, drift: Array, means: Float[Array, "N F"]
+) -> Float[Array, "N P"]:
+    turns = jax.jacfwd(lambda z: turned(split, z, centre, drift)[0])(at)
+    return jnp.einsum("nf,nfp->np", means, turns)

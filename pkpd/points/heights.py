@@ -21,8 +21,9 @@ from pkpd.individual.problem import IndividualLikelihood
 from pkpd.mechanism.blocks import WIDE
 from pkpd.points.split import Split, split
 
-TOGETHER = 36
-"""Points of each subject in one call."""
+TOGETHER, OF_MANY = 36, 6
+"""Points of each subject in one call: many of few subjects, so that they fill the solver's blocks;
+else few, so that two threads have both something to do."""
 
 THREADS = 2
 
@@ -84,7 +85,7 @@ class Heights:
 
     def _each(self, solve: Callable, points: np.ndarray) -> Iterable:
         """What `solve` gives of the points, some at a time, in two threads; in order."""
-        size = min(TOGETHER, len(points))
+        size = min(OF_MANY if points.shape[-1] > WIDE // 2 else TOGETHER, len(points))
         parts = [points[k : k + size] for k in range(0, len(points), size)]
         lengths = [len(part) for part in parts]
         parts[-1] = np.concatenate([parts[-1], points[: size - lengths[-1]]])
