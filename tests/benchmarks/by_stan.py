@@ -1,7 +1,8 @@
 """The rival in Stan, where PyStan is installed: log-density, gradient, courses without derivatives.
 
 `pip install pystan` brings Stan's library; the program is compiled once, in about two minutes, and
-kept by PyStan. It is called in this process, so that CPU seconds are counted alike.
+kept by PyStan. Gradients are timed in a process of their own: the adjoint solver gives up (CVODES
+error -3) where others have used the memory before it.
 """
 
 from __future__ import annotations
@@ -9,19 +10,23 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
+import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sixty import MEDIANS, NAMES, VARYING
+from sixty import MEDIANS, NAMES, VARYING, Problem, simulated, sixty
+from timing import seconds
 
 from pkpd.individual.design import Design
 
 PROGRAM = Path(__file__).with_name("reference.stan")
 GRADIENTS, FORWARD = ("rk45", "adjoint BDF"), ("rk45", "BDF")
-METHODS = {"rk45": 1, "adjoint BDF": 2, "BDF": 3}
+TIMES, METHODS = 7, {"rk45": 1, "adjoint BDF": 2, "BDF": 3}
 RESIDUAL = {"concentration_lognormal": 0.2, "lesion_additive": 0.1}
 
 
@@ -41,8 +46,15 @@ class Stan:
         return self.program.log_prob(self._told(0, *how), self.at, False)
 
     def gradient(self, *how: Any) -> np.ndarray:
-        """In Stan's order."""
-        return np.array(self.program.log_prob_grad(self._told(0, *how), self.at, False))
+        """In Stan's order. Its adjoint solver gives up now and then, and is asked again."""
+        told, tries = self._told(0, *how), 3
+        while True:
+            try:
+                return np.array(self.program.log_prob_grad(told, self.at, False))
+            except ValueError:
+                tries -= 1
+                if not tries:
+                    raise
 
     def courses(self, *how: Any) -> np.ndarray:
         """Concentration and lesions at all times after 0: (2, times, subjects)."""
@@ -54,6 +66,14 @@ class Stan:
     def _told(self, forward: int, method: str, relative: float, absolute: float) -> dict[str, Any]:
         how = {"forward": forward, "method": METHODS[method]}
         return self.data | how | {"relative": relative, "absolute": absolute}
+
+
+def gradient(problem: Problem, method: str, *how: float) -> tuple[float, float, np.ndarray]:
+    """CPU seconds of a gradient, by a process of its own; the log-density and the gradient."""
+    words = [sys.executable, __file__, str(problem.patients), method, *map(str, how)]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    told = json.loads(done.stdout.splitlines()[-1])
+    return told["seconds"], told["value"], np.array(told["slope"])
 
 
 def installed() -> bool:
@@ -104,3 +124,18 @@ def _unconstrained(at: Mapping[str, Any]) -> list[float]:
     logs = np.array([float(at[n]) for n in (*NAMES, *between, *RESIDUAL)])
     effects = np.stack([np.asarray(at[f"{name}_eta"], float) for name in VARYING])
     return [*np.log(logs).tolist(), *effects.ravel("F").tolist()]
+
+
+def main() -> None:
+    """Time the gradient of so many patients by a method at two tolerances."""
+    patients, method, *how = sys.argv[1:]
+    problem = sixty() if patients == "60" else simulated(int(patients))
+    stan = by_stan(problem.likelihood.solver.design, problem.values)
+    call = [method, *map(float, how)]
+    taken, slope = seconds(lambda: stan.gradient(*call), TIMES), stan.gradient(*call)
+    told = {"seconds": taken, "value": stan.log_density(*call), "slope": slope.tolist()}
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()

@@ -22,7 +22,7 @@ functions {
     if (method == 3)
       return ode_bdf_tol(rates, x, start, times, relative, absolute, 100000, p);
     return ode_adjoint_tol_ctl(rates, x, start, times, relative, rep_vector(absolute, 7),
-      relative, rep_vector(absolute, 7), relative, absolute, 100000, 100, 1, 2, 2, p);
+      10 * relative, rep_vector(100 * absolute, 7), relative, absolute, 100000, 250, 2, 2, 2, p);
   }
   array[] vector course(int method, vector p, real dose, data array[] real given,
                         data array[] int first, data array[] int last, data array[] real times,
