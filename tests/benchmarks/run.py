@@ -28,7 +28,7 @@ from timing import Row
 TUNED = 3e-4
 """The rival's tolerance for the density: at least as near the tight value as ours."""
 
-COHORT = 4e-6
+COHORT = 3e-6
 """Tolerance of the cohort's mesh, chosen so that the largest error is below 1e-5."""
 
 PATIENTS = (60, 300, 1_000, 3_000, 10_000)
