@@ -111,7 +111,7 @@ def _scored(
         log, means = (np.stack(part) for part in zip(*sets, strict=True))
         remember(path, {"log": log, "means": means})
     progress("scoring points", 1.0)
-    return Scored(*(np.stack(part) for part in zip(*sets, strict=True)))
+    return Scored.of(found.cloud, sets)
 
 
 def _sets(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:

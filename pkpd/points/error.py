@@ -6,10 +6,12 @@ distances of its mean.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from jaxtyping import Float
 
-from pkpd.points.halves import halves_of
+from pkpd.points.halves import halves_of, scores_of
 from pkpd.points.scored import Scored
 from pkpd.points.tilted import Tilted
 
@@ -20,12 +22,12 @@ def quadrature_error(
 ) -> Float[np.ndarray, " P"]:  # fmt: skip
     """Root mean square error of each number's posterior mean, in posterior SDs.
 
-    Of a density tilted by `scored`, a share of its own points' part at the centre is theirs.
+    Of a density tilted by `scored`, a share of what mean features tell at the centre is theirs.
     """
-    found = halves_of(cloud, at)
+    found = halves_of(cloud, partial(scores_of, at=at))
     if scored:
         share = scored.share(cloud)
-        found += halves_of(cloud, cloud.centre).times(-share) + scored.halves(cloud).times(share)
+        found += halves_of(cloud, scored.own).times(-share) + scored.halves(cloud).times(share)
     variance = covariance @ found.apart.T @ found.apart @ covariance
     off = covariance @ found.bias
     return np.sqrt((np.diag(variance) + off**2) / np.diag(covariance))

@@ -8,13 +8,14 @@ expectation).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from pkpd.points.split import Split
 from pkpd.points.tilted import Tilted, along_ways, leant_by, subject_means, turned
@@ -46,23 +47,23 @@ def halves(whole: np.ndarray, one: np.ndarray, two: np.ndarray) -> Halves:
     return Halves((one - two) / 2, ((one + two) / 2 - whole).sum(axis=0))
 
 
-def halves_of(cloud: Tilted, at: Float[np.ndarray, " P"]) -> Halves:
-    """Those of a density's own points at a population."""
+def halves_of(cloud: Tilted, scores: Callable[[Tilted], Float[np.ndarray, "N P"]]) -> Halves:
+    """Those of `scores` by a density's own points."""
     count = cloud.points.shape[1]
     own = 2 ** (count.bit_length() - 1)  # the rest, fewer, are of the law
     places = np.arange(count)
     first = (places < own // 2) | ((places >= own) & (places < own + (count - own) // 2))
-    return halves(*(_scores(cloud, at, part) for part in (places >= 0, first, ~first)))
+    return halves(*(scores(_only(cloud, part)) for part in (places >= 0, first, ~first)))
 
 
-def _scores(
-    cloud: Tilted, at: Float[np.ndarray, " P"], chosen: np.ndarray
-) -> Float[np.ndarray, "N P"]:
-    """Each subject's score, but for a constant, from some of its points."""
-    part = replace(
-        cloud, z=cloud.z[:, :, chosen], base=cloud.base[:, chosen], ways=cloud.ways[:, :, chosen]
-    )
-    means, ways = subject_means(part, at)
+def _only(cloud: Tilted, some: Bool[np.ndarray, " K"]) -> Tilted:
+    z, base, ways = (part[..., some] for part in (cloud.z, cloud.base, cloud.ways))
+    return replace(cloud, z=z, base=base, ways=ways)
+
+
+def scores_of(cloud: Tilted, at: Float[np.ndarray, " P"]) -> Float[np.ndarray, "N P"]:
+    """Each subject's score at a population, but for a constant."""
+    means, ways = subject_means(cloud, at)
     scores, others = by_law(cloud, at, means), cloud.split.others
     drawn = np.einsum("nf,nfd->nd", means, np.asarray(cloud.leans)[:, 1:])
     away = jnp.asarray(at - cloud.centre)[others]

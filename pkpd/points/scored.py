@@ -1,39 +1,60 @@
-"""The density's slope along the law's numbers, from many more points than the density itself keeps.
+"""The density's slope at the centre, from many more points than the density itself keeps.
 
-What few points leave uncertain is above all that slope. It is told by heights at the centre alone:
-no slopes or curvatures of the equations. So points are solved, counted and forgotten, one set after
-another; the density is then tilted by what its own points' slope differs by, each number's as far
-as these tell it better. Its curvature is that of its own points.
+What few points leave uncertain is above all each subject's mean features: all of the slope along
+the law's numbers, and along those that stand in the likelihood what slopes are regressed to. Mean
+features are told by heights at the centre alone, without slopes or curvatures of the equations. So
+points are solved, counted and forgotten, one set after another; the density is then tilted by what
+this part of its own points' slope differs by, each number's as far as these tell it better. What a
+regression leaves of slopes, and the density's curvature, are of its own points.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp, softmax
 
+from pkpd.points.features import LEAST
 from pkpd.points.halves import Halves, by_law, halves, halves_of
 from pkpd.points.heights import Heights
+from pkpd.points.leaning import leaning_of_many
 from pkpd.points.mixture import Mixture
 from pkpd.points.solving import Counts, solved
 from pkpd.points.standing import Standing
 from pkpd.points.tilted import Tilted, subject_means
 from pkpd.settings_individual import SCORED_TOGETHER
 
+Set = tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N F"]]
+
 
 @dataclass(frozen=True)
 class Scored:
-    """Of each set each subject's log-likelihood, marginal, and its features' weighted means."""
+    """Of each set each subject's log-likelihood, marginal, and its features' weighted means.
+
+    `slopes` along what stands in the likelihood are regressed on the features.
+    """
 
     log: Float[np.ndarray, "J N"]
     means: Float[np.ndarray, "J N F"]
+    slopes: Float[np.ndarray, "N F d"]
+
+    @classmethod
+    def of(cls, cloud: Tilted, sets: Sequence[Set]) -> Scored:
+        """Sets of points beside the density's own."""
+        log, means = (np.stack(part) for part in zip(*sets, strict=True))
+        return cls(log, means, slopes_of(cloud))
 
     def scores(self, cloud: Tilted, sets: slice) -> Float[np.ndarray, "N P"]:
-        """Each subject's score at the centre but for a constant; 0 along all but the law."""
+        """The part of each subject's score at the centre that mean features tell."""
         share = softmax(self.log[sets], axis=0)[..., None]
-        return law_scores(cloud, cloud.centre, (share * self.means[sets]).sum(axis=0))
+        return self._told(cloud, (share * self.means[sets]).sum(axis=0))
+
+    def own(self, cloud: Tilted) -> Float[np.ndarray, "N P"]:
+        """The same by the density's own points."""
+        return self._told(cloud, subject_means(cloud, cloud.centre)[0])
 
     def halves(self, cloud: Tilted) -> Halves:
         """What two halves of the sets differ by."""
@@ -42,34 +63,34 @@ class Scored:
         return halves(self.scores(cloud, slice(None)), one, two)
 
     def share(self, cloud: Tilted) -> Float[np.ndarray, " P"]:
-        """How far each slope is to be these points', by both variances; 0 along all but the law."""
-        own, these = (
-            each.variance for each in (halves_of(cloud, cloud.centre), self.halves(cloud))
-        )
-        share = own / np.maximum(own + these, 1e-300)
-        share[cloud.split.others] = 0.0
-        return share
+        """How far each slope is to be these points', by both variances."""
+        own, these = (each.variance for each in (halves_of(cloud, self.own), self.halves(cloud)))
+        return own / np.maximum(own + these, 1e-300)
 
     def tilting(self, cloud: Tilted) -> Tilted:
         """The density with the slope that its own points and these tell together."""
-        own = law_scores(cloud, cloud.centre, subject_means(cloud, cloud.centre)[0])
-        off = (self.scores(cloud, slice(None)) - own).sum(axis=0)
+        off = (self.scores(cloud, slice(None)) - self.own(cloud)).sum(axis=0)
         return replace(cloud, tilt=self.share(cloud) * off)
 
+    def _told(self, cloud: Tilted, means: Float[np.ndarray, "N F"]) -> Float[np.ndarray, "N P"]:
+        scores = by_law(cloud, cloud.centre, means)
+        scores[:, cloud.split.others] += np.einsum("nf,nfd->nd", means, self.slopes)
+        return scores
 
-def one_set(
-    heights: Heights, now: Standing, parts: Mixture, seed: int
-) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N F"]]:
+
+def slopes_of(cloud: Tilted) -> Float[np.ndarray, "N F d"]:
+    """How slopes go with the features: the density's own regression, and one of points' ways."""
+    slopes = np.array(cloud.leans[:, 1:, : len(cloud.split.others)])
+    if len(cloud.columns):
+        weights = np.where(np.asarray(cloud.base) > -LEAST, cloud.log_weights(cloud.centre), -1e30)
+        z, ways = (np.swapaxes(np.asarray(part, float), 1, 2) for part in (cloud.z, cloud.ways))
+        first, none = ways[..., : len(cloud.columns)], ways[..., :0]
+        slopes[..., cloud.columns] = leaning_of_many(z, first, none, weights)[0][:, 1:]
+    return slopes
+
+
+def one_set(heights: Heights, now: Standing, parts: Mixture, seed: int) -> Set:
     """A set of points of the parts, solved: log-likelihoods and means as `Scored` has them."""
     cloud = solved(heights, now, Counts(SCORED_TOGETHER), seed, by=parts)
     log = logsumexp(cloud.log_weights(now.centre), axis=1) + cloud.taken
     return log, subject_means(cloud, now.centre)[0]
-
-
-def law_scores(
-    cloud: Tilted, at: Float[np.ndarray, " P"], means: Float[np.ndarray, "N F"]
-) -> Float[np.ndarray, "N P"]:
-    """Scores of means of features along the law's numbers, but for a constant; 0 along others."""
-    scores = by_law(cloud, at, means)
-    scores[:, cloud.split.others] = 0.0
-    return scores

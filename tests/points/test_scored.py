@@ -1,24 +1,30 @@
 """The slope at the centre from many points that are not kept."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pkpd.points.error import quadrature_error
 from pkpd.points.gathering import FITTED
 from pkpd.points.rounds import covariance
-from pkpd.points.scored import Scored, one_set
+from pkpd.points.scored import Scored, one_set, slopes_of
 from pkpd.points.solving import Counts, in_parts, solved
 
 
 @pytest.fixture(scope="module")
-def found(standing):
+def parts(standing):
+    return in_parts(*standing, FITTED, 30)
+
+
+@pytest.fixture(scope="module")
+def found(standing, parts):
     """Few points of each subject, many that only say the slope, and very many of another seed."""
     heights, now = standing
-    parts = in_parts(heights, now, FITTED, 30)
     few = solved(heights, now, Counts(128, 72), 31, by=parts, exact=True)
-    many = solved(heights, now, Counts(16_384), 32, by=parts)
+    many = solved(heights, now, Counts(16_384, 144), 32, by=parts, exact=True)
     sets = [one_set(heights, now, parts, 40 + k) for k in range(4)]
-    return few, many, Scored(*(np.stack(part) for part in zip(*sets, strict=True)))
+    return few, many, Scored.of(few, sets)
 
 
 def of_the_law(cloud, values):
@@ -36,11 +42,22 @@ def test_the_slope_becomes_that_of_many_points(found):
     assert np.linalg.norm(left) < np.linalg.norm(off) / 3
 
 
-def test_other_slopes_and_the_value_at_the_centre_stay(found):
+def test_slopes_along_the_outcomes_numbers_come_closer(found, standing, parts):
+    """By what slopes are regressed to; six sets of few points, for one may be right by chance."""
+    (heights, now), (few, many, scored) = standing, found
+    wanted = many.log_likelihood(few.centre)[1][few.split.others]
+    off = []
+    for seed in range(6):
+        own = solved(heights, now, Counts(128, 72), 200 + seed, by=parts, exact=True)
+        both = own, replace(scored, slopes=slopes_of(own)).tilting(own)
+        off.append([e.log_likelihood(few.centre)[1][few.split.others] - wanted for e in both])
+    bare, told = np.sqrt(np.mean(np.square(off), axis=0))
+    assert (told < bare / 2).all()
+
+
+def test_the_value_at_the_centre_stays(found):
     few, _, scored = found
-    tilted = scored.tilting(few)
-    assert tilted.density(few.centre)[0] == few.density(few.centre)[0]
-    assert not tilted.tilt[few.split.others].any()
+    assert scored.tilting(few).density(few.centre)[0] == few.density(few.centre)[0]
 
 
 def test_the_tilt_is_the_gradient_of_what_it_adds(found):
@@ -62,7 +79,11 @@ def test_the_error_told_is_that_of_more_points(found):
 
 def test_sets_that_agree_leave_no_error_at_the_centre(found):
     few, _, scored = found
-    same = Scored(np.repeat(scored.log[:1], 2, axis=0), np.repeat(scored.means[:1], 2, axis=0))
+    same = replace(
+        scored,
+        log=np.repeat(scored.log[:1], 2, axis=0),
+        means=np.repeat(scored.means[:1], 2, axis=0),
+    )
     found = same.halves(few)
     assert np.abs(found.apart).max() < 1e-9
     assert np.abs(found.bias).max() < 1e-9
