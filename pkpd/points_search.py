@@ -20,7 +20,7 @@ from pkpd.points.fewer import fewer
 from pkpd.points.heights import Heights
 from pkpd.points.proposal import Proposal
 from pkpd.points.rounds import MOST, beginning, highest, round_
-from pkpd.points.standing import STAYS, Standing
+from pkpd.points.standing import Standing
 from pkpd.points.tilted import Tilted
 from pkpd.variation.space import Space
 
@@ -46,21 +46,16 @@ WALL, FAR = 7.0, 4.0
 may lie."""
 
 
-def searched(
-    likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress, enough: float = STAYS
-) -> Standing:
-    """The rounds' end; those that runs before have done are not done again.
-
-    The last round moved no number by more than `enough` of its posterior SDs.
-    """
+def searched(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress) -> Standing:
+    """The rounds' end; those that runs before have done are not done again."""
     path, heights = kept.path("rounds.npz"), Heights(likelihood)
     seed = likelihood.settings.sampler.seed
     now = remembered(path)[0] if path.is_file() else _first(likelihood, progress)
-    while now.moved > enough and now.done < MOST:
+    while not now.settled and now.done < MOST:
         progress("finding a start", min(0.95, 0.3 + now.done / 20))
         now = round_(heights, now, seed)
         remember(path, told_of(now))
-    if now.moved > enough:
+    if not now.settled:
         raise FitError(UNSETTLED)
     progress("finding a start", 1.0)
     return now

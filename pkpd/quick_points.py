@@ -3,7 +3,7 @@
 Subjects' effects are summed over points (`points.tilted`), not taken for normal as Laplace's
 approximation does. The search is that of a run with integrated effects, which takes up what a look
 has found; then 264 points of each subject are solved about its end. Of 1,000 subjects or more it is
-132, without what outcomes' numbers do far along the equations, and the search may end earlier.
+132, without what outcomes' numbers do far along the equations.
 The Gaussian about the mode is told as `quick_looks` tells Laplace's.
 """
 
@@ -15,14 +15,12 @@ import numpy as np
 from jaxtyping import Float
 
 from pkpd.checkpoint import Checkpoint
-from pkpd.errors import FitError
 from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.points.error import quadrature_error
-from pkpd.points.fewer import MANY
 from pkpd.points.heights import Heights
 from pkpd.points.rounds import LATER, covariance, drawn_in
 from pkpd.points.solving import Counts, in_parts, solved
-from pkpd.points.standing import STAYS, Standing
+from pkpd.points.standing import Standing
 from pkpd.points.tilted import Tilted
 from pkpd.points_search import labels, mode_of, searched
 from pkpd.quick_mode import Mode
@@ -36,22 +34,13 @@ subjects fewer."""
 COUNTS = {False: LATER, True: Counts(128, 36, coupled=0)}
 """Points that are solved."""
 
-ENOUGH = {False: STAYS, True: 4.0}
-"""The search ends with a round that moves no number by more of its posterior SDs: those of many
-subjects are so small that rounds of few points take long to stay within two."""
-
 
 def points_mode(
     likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress
 ) -> tuple[Mode, str]:
     """The mode, and what its points' number leaves uncertain; `FitError` where there is none."""
-    many, seed = likelihood.solver.design.count >= MANY, likelihood.settings.sampler.seed + 1001
-    try:
-        cloud, at = _about(likelihood, searched(likelihood, kept, progress, ENOUGH[many]), progress)
-    except FitError:
-        if not many:
-            raise
-        cloud, at = _about(likelihood, searched(likelihood, kept, progress), progress)
+    seed = likelihood.settings.sampler.seed + 1001
+    cloud, at = _about(likelihood, searched(likelihood, kept, progress), progress)
     spread = covariance(cloud, at)
     error = quadrature_error(cloud, at, spread)
     worst, names = int(error.argmax()), labels(population_space(likelihood))

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from pkpd.points.carried import Carried, drifting, spread_of
 from pkpd.points.curvature import PICKED, PICKED_OF_MANY, bent, beyond, coupled
 from pkpd.points.differences import Points, differences, step_of
-from pkpd.points.features import LEAST
+from pkpd.points.features import kept
 from pkpd.points.leaning import leaning, leaning_of_many
 from pkpd.points.picked import picked
 from pkpd.points.proposal import normalised
@@ -62,7 +62,7 @@ def _with_leans(cloud: Tilted, points: Points, inside: Float[np.ndarray, "N F1 q
     """Slopes and curvatures as functions of the effects: `inside`, and those of all points."""
     first, second = (np.moveaxis(part, -1, 0) for part in points.outside)
     size, bend = len(cloud.split.equations), np.array(cloud.bend)
-    near = np.where(np.asarray(cloud.base) > -LEAST, points.log_weights, -1e30)
+    near = np.asarray(kept(cloud.base, jnp.asarray(points.log_weights)))
     leans, bend[size:, size:] = leaning_of_many(points.near, first, second, near)
     own, both = inside[..., :size], inside[..., size:]
     first, second = np.split(leans, 2, axis=-1)

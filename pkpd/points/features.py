@@ -55,9 +55,9 @@ def log_weights_of(
     return found
 
 
-def kept(base: Float[Array, "N K"]) -> Float[Array, "N K"]:
-    """What `base` is without the points that weigh next to nothing, as `LEAST` has it."""
-    return jnp.where(base > -LEAST, base, -1e30)
+def kept(base: Float[Array, "N K"], found: Float[Array, "N K"]) -> Float[Array, "N K"]:
+    """Log-weights `found` without the points that weigh next to nothing, as `LEAST` has it."""
+    return jnp.where(base > -LEAST, found, -1e30)
 
 
 def summed(

@@ -59,7 +59,7 @@ def _drawn(split: Split, key: Array, z: Array, heights: Array, *arrays: Array):
         return picked(jnp.exp(found - found.max()), chance)
 
     chances = jax.random.uniform(key, (len(base),))
-    chosen = jax.lax.map(one, (own, points, kept(base), ways, chances))
+    chosen = jax.lax.map(one, (own, points, kept(base, base), ways, chances))
     rows = jnp.arange(len(base))
     found = points[rows, :, chosen].astype(float)
     leaning = (leant[:, 1:] * feature_rows(found.T).T).sum(axis=1)

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp, softmax
 
-from pkpd.points.features import LEAST
+from pkpd.points.features import kept
 from pkpd.points.halves import Halves, by_law, halves, halves_of
 from pkpd.points.heights import Heights
 from pkpd.points.leaning import leaning_of_many
@@ -82,7 +83,7 @@ def slopes_of(cloud: Tilted) -> Float[np.ndarray, "N F d"]:
     """How slopes go with the features: the density's own regression, and one of points' ways."""
     slopes = np.array(cloud.leans[:, 1:, : len(cloud.split.others)])
     if len(cloud.columns):
-        weights = np.where(np.asarray(cloud.base) > -LEAST, cloud.log_weights(cloud.centre), -1e30)
+        weights = np.asarray(kept(cloud.base, jnp.asarray(cloud.log_weights(cloud.centre))))
         z, ways = (np.swapaxes(np.asarray(part, float), 1, 2) for part in (cloud.z, cloud.ways))
         first, none = ways[..., : len(cloud.columns)], ways[..., :0]
         slopes[..., cloud.columns] = leaning_of_many(z, first, none, weights)[0][:, 1:]

@@ -176,7 +176,9 @@ def _means(split: Split, z: Array, *arrays: Array) -> tuple[Array, Array]:
     along, _ = turned(split, z, centre, drift)
     away = (z - centre)[split.others]
     leant = leans @ leant_by(split, away, columns)
-    return summed(along + leant[:, 1:], points, kept(base), along_ways(away, columns), ways)[1:]
+    return summed(along + leant[:, 1:], points, kept(base, base), along_ways(away, columns), ways)[
+        1:
+    ]
 
 
 def along_ways(away: Float[Array, " d"], columns: Int[Array, " a"]) -> Float[Array, " 2a"]:
@@ -213,7 +215,7 @@ def _likelihood(
     away = (z - centre)[split.others]
     leant = leans @ leant_by(split, away, columns)
     terms, back_terms = jax.vjp(lambda away: along_ways(away, columns), away)
-    each, means, bent = summed(along + leant[:, 1:], points, kept(base), terms, ways)
+    each, means, bent = summed(along + leant[:, 1:], points, kept(base, base), terms, ways)
     (slope,) = back((means, jnp.ones(())))
     drawn = leans[:, 0].sum(axis=0) + jnp.einsum("nf,nfd->d", means, leans[:, 1:])
     rest, steep = jax.value_and_grad(higher)(away, arch, coupled)

@@ -1,6 +1,6 @@
 """The rival in Stan, where PyStan is installed: log-density, gradient, courses without derivatives.
 
-`pip install pystan` brings Stan's library; the program is compiled once, in about two minutes, and
+`pip install pystan` brings Stan's library; the program is compiled once, in about a minute, and
 kept by PyStan. Gradients are timed in a process of their own: the adjoint solver gives up (CVODES
 error -3) where others have used the memory before it.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sixty import MEDIANS, NAMES, VARYING, Problem, simulated, sixty
+from sixty import MEDIANS, NAMES, SIGMA_PD, SIGMA_PK, VARYING, Problem, simulated, sixty
 from timing import seconds
 
 from pkpd.individual.design import Design
@@ -27,7 +27,7 @@ from pkpd.individual.design import Design
 PROGRAM = Path(__file__).with_name("reference.stan")
 GRADIENTS, FORWARD = ("rk45", "adjoint BDF"), ("rk45", "BDF")
 TIMES, METHODS = 7, {"rk45": 1, "adjoint BDF": 2, "BDF": 3}
-RESIDUAL = {"concentration_lognormal": 0.2, "lesion_additive": 0.1}
+RESIDUAL = {"concentration_lognormal": SIGMA_PK, "lesion_additive": SIGMA_PD}
 
 
 @dataclass(frozen=True)
