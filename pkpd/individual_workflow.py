@@ -11,10 +11,12 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from pkpd.averaged_sampling import draw as draw_averaged
 from pkpd.checkpoint import checkpoint
 from pkpd.diagnosis.checks import (
     Check,
     Diagnosis,
+    averaged_check,
     coverage_check,
     points_check,
     sampling_checks,
@@ -53,6 +55,12 @@ PROOF = 400
 SEEN = 300
 """Draws behind the fit of each row."""
 
+WAYS = {"walked": draw, "integrated": draw_by_points, "averaged": draw_averaged}
+"""What draws, by what becomes of the subjects' effects."""
+
+TOLD = ("points", "averaged")
+"""What a way of drawing says of itself, a group of the tree."""
+
 TABLES = (
     "summary.csv", "gof.csv", "vpc.csv", "npde.csv", "individuals.csv", "predictions.csv",
 )  # fmt: skip
@@ -66,18 +74,17 @@ def fit(folder: Path, *, progress: Progress) -> Posterior:
     likelihood = opened.likelihood
     progress("planning the mesh", 1.0)
     kept = checkpoint(folder, record)
-    integrated = likelihood.settings.sampler.effects == "integrated"
-    found = (draw_by_points if integrated else draw)(likelihood, kept, progress)
+    effects = likelihood.settings.sampler.effects
+    found = WAYS[effects](likelihood, kept, progress)
     record |= {
         "seconds": found.seconds,
         "resumed": found.resumed,
-        f"{'points' if integrated else 'laplace'}_log_marginal": found.start.marginal,
+        f"{'points' if effects == 'integrated' else 'laplace'}_log_marginal": found.start.marginal,
         "centring": centring_told(
-            likelihood, found.start.shrinkage, "integrated" if integrated else "by subject"
+            likelihood, found.start.shrinkage, "by subject" if effects == "walked" else effects
         ),
     }
-    if integrated:
-        record["points"] = dict(found.tree["points"].attrs)
+    record |= {n: dict(found.tree[n].attrs) for n in TOLD if n in found.tree.children}
     posterior = Posterior(_with_mesh(found), record)
     for name in ("card.json", "report.html", *TABLES):
         (folder / name).unlink(missing_ok=True)
@@ -128,6 +135,8 @@ def diagnose(folder: Path, *, progress: Progress) -> Diagnosis:
     checks += _solver_checks(likelihood, posterior, progress)
     if "points" in posterior.provenance:
         checks.append(points_check(posterior.provenance["points"], settings.demands))
+    if "averaged" in posterior.provenance:
+        checks.append(averaged_check(posterior.provenance["averaged"], settings.demands))
     gof = goodness_table(
         likelihood, posterior.draws(SEEN), lambda share: progress("predictive check", share)
     )
@@ -183,7 +192,7 @@ def _write_card(
             "resumed": record.get("resumed", {}),  # draws of before have none
             "centring": record["centring"],
             **{key: record[key] for key in record if key.endswith("_log_marginal")},
-            "points": record.get("points"),
+            **{name: record.get(name) for name in TOLD},
             "solver": "closed form" if solver.cut is None else solver.method,
             "mesh": {"steps": 0 if solver.cut is None else int(solver.cut.step.size)},
             "data": counts(opened),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -21,27 +20,30 @@ import xarray as xr
 from pkpd import pymc_bridge
 from pkpd.checkpoint import Checkpoint
 from pkpd.individual.kept_mesh import replanned
-from pkpd.individual.modes import effects_of
 from pkpd.individual.problem import IndividualLikelihood, population_space
-from pkpd.individual.start import Start, shrinkage_of
 from pkpd.individual_sampling import Drawn
 from pkpd.points.error import quadrature_error
 from pkpd.points.gathering import Gathered, gathered, remembered_points
 from pkpd.points.heights import Heights
 from pkpd.points.picked import with_effects
 from pkpd.points.rounds import covariance, worth
-from pkpd.points.scored import Scored, one_set
 from pkpd.points.standing import Standing
 from pkpd.points.tilted import Tilted
 from pkpd.points.walls import Walls
-from pkpd.points_search import labels, mode_of, remember, remembered, searched, told_of
-from pkpd.settings_individual import SCORED_TOGETHER
+from pkpd.points_scoring import scored_by
+from pkpd.points_search import (
+    labels,
+    mode_of,
+    remember,
+    remembered,
+    searched,
+    some_draws,
+    start_of,
+    told_of,
+)
 from pkpd.variation import standard
 
 Progress = Callable[[str, float], None]
-
-SEEN = 6
-"""Draws at which the mesh must hold."""
 
 
 def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress) -> Drawn:
@@ -54,12 +56,12 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
 
     now = searched(likelihood, kept, progress)
     lap("find start")
-    start = replanned(_start(likelihood, now, None), _some_draws(likelihood, now, chosen.seed))
+    start = replanned(start_of(likelihood, now, None), some_draws(likelihood, now, chosen.seed))
     heights = Heights(start.likelihood)
     lap("plan the mesh")
     found = _gathered(heights, now, kept, progress)
     lap("solve points")
-    scored = _scored(heights, found, kept, progress)
+    scored = scored_by(heights, found, kept, progress)
     cloud, now = scored.tilting(found.cloud) if scored else found.cloud, found.now
     lap("score points")
     mode = mode_of(cloud, now)
@@ -81,7 +83,9 @@ def draw(likelihood: IndividualLikelihood, kept: Checkpoint, progress: Progress)
     }
     whole["points"] = xr.DataTree(xr.Dataset(attrs=told))
     lap("pick effects")
-    return Drawn(whole, _start(start.likelihood, now, cloud), seconds, {"sampling": known.replayed})
+    return Drawn(
+        whole, start_of(start.likelihood, now, cloud), seconds, {"sampling": known.replayed}
+    )
 
 
 def _gathered(heights: Heights, now: Standing, kept: Checkpoint, progress: Progress) -> Gathered:
@@ -94,66 +98,6 @@ def _gathered(heights: Heights, now: Standing, kept: Checkpoint, progress: Progr
     remember(path, {**found.told(), **told_of(found.now)})
     progress("solving points", 1.0)
     return found
-
-
-def _scored(
-    heights: Heights, found: Gathered, kept: Checkpoint, progress: Progress
-) -> Scored | None:
-    """What more points say of the slope; each set is kept as it ends. None where none is wanted."""
-    path, chosen = kept.path("scores.npz"), heights.likelihood.settings.sampler
-    count = chosen.score_points // SCORED_TOGETHER
-    if not count:
-        return None
-    sets = _sets(path)
-    for k in range(len(sets), count):
-        progress("scoring points", k / count)
-        sets.append(one_set(heights, found.now, found.parts, chosen.seed + 5000 + k))
-        log, means = (np.stack(part) for part in zip(*sets, strict=True))
-        remember(path, {"log": log, "means": means})
-    progress("scoring points", 1.0)
-    return Scored.of(found.cloud, sets)
-
-
-def _sets(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The sets that a run before has solved."""
-    if not path.is_file():
-        return []
-    with np.load(path) as file:
-        return list(zip(file["log"], file["means"], strict=True))
-
-
-def _start(likelihood: IndividualLikelihood, now: Standing, cloud: Tilted | None) -> Start:
-    """What is known of the mode, as other ways of sampling have it."""
-    effects = effects_of(likelihood)
-    law = Heights(likelihood).split.law(jnp.asarray(now.centre))
-    back = np.linalg.inv(np.asarray(law[1]))
-    z = (now.proposal.mean - np.asarray(law[0])) @ back.T
-    spread = np.einsum("ei,nij,fj->nef", back, now.proposal.covariance, back)
-    variance = np.clip(np.diagonal(spread, axis1=1, axis2=2).T, 1e-6, 1.0)
-    marginal = cloud.density(now.centre)[0] if cloud else np.nan
-    return Start(
-        likelihood, now.centre, now.spread, z.T, variance,
-        shrinkage_of(effects, variance), float(marginal),
-    )  # fmt: skip
-
-
-def _some_draws(
-    likelihood: IndividualLikelihood, now: Standing, seed: int
-) -> dict[str, np.ndarray]:
-    """Effects of the subjects' proposals under the population found, at which a mesh must hold."""
-    heights, rng = Heights(likelihood), np.random.default_rng(seed)
-    law, effects = heights.split.law(jnp.asarray(now.centre)), heights.split.effects
-    root = np.linalg.cholesky(now.proposal.covariance)
-    rows = []
-    for _ in range(SEEN):
-        away = np.einsum("nij,nj->ni", root, rng.normal(size=now.proposal.mean.shape))
-        z = (now.proposal.mean + away - np.asarray(law[0])) @ np.linalg.inv(np.asarray(law[1])).T
-        values = {
-            **heights.split.values(jnp.asarray(now.centre)),
-            **effects.values(jnp.asarray(z.T)),
-        }
-        rows.append({name: np.asarray(value) for name, value in values.items()})
-    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
 def _program(cloud: Tilted, mode: np.ndarray, spread: np.ndarray, known: Any) -> Any:

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from pkpd.checkpoint import Checkpoint
 from pkpd.errors import FitError
 from pkpd.files import replacing
+from pkpd.individual.modes import effects_of
 from pkpd.individual.problem import IndividualLikelihood, population_space
+from pkpd.individual.start import Start, shrinkage_of
 from pkpd.points.fewer import fewer
 from pkpd.points.heights import Heights
 from pkpd.points.proposal import Proposal
@@ -40,6 +43,9 @@ LED_AWAY = (
 """Said where the density is not to be believed at its own mode."""
 
 Progress = Callable[[str, float], None]
+
+SEEN = 6
+"""Draws at which the mesh must hold."""
 
 WALL, FAR = 7.0, 4.0
 """How far in SDs from where its points were solved the density's mode is looked for, and how far it
@@ -114,3 +120,35 @@ def mode_of(cloud: Tilted, now: Standing) -> Float[np.ndarray, " P"]:
 def labels(space: Space) -> list[str]:
     """A name for each number of the flat vector."""
     return [v.name for v in space.variables for _ in range(v.size)]
+
+
+def start_of(likelihood: IndividualLikelihood, now: Standing, cloud: Tilted | None) -> Start:
+    """What is known of the mode, as other ways of sampling have it."""
+    effects = effects_of(likelihood)
+    law = Heights(likelihood).split.law(jnp.asarray(now.centre))
+    back = np.linalg.inv(np.asarray(law[1]))
+    z = (now.proposal.mean - np.asarray(law[0])) @ back.T
+    spread = np.einsum("ei,nij,fj->nef", back, now.proposal.covariance, back)
+    variance = np.clip(np.diagonal(spread, axis1=1, axis2=2).T, 1e-6, 1.0)
+    marginal = cloud.density(now.centre)[0] if cloud else np.nan
+    return Start(
+        likelihood, now.centre, now.spread, z.T, variance,
+        shrinkage_of(effects, variance), float(marginal),
+    )  # fmt: skip
+
+
+def some_draws(likelihood: IndividualLikelihood, now: Standing, seed: int) -> dict[str, np.ndarray]:
+    """Effects of the subjects' proposals under the population found, at which a mesh must hold."""
+    heights, rng = Heights(likelihood), np.random.default_rng(seed)
+    law, effects = heights.split.law(jnp.asarray(now.centre)), heights.split.effects
+    root = np.linalg.cholesky(now.proposal.covariance)
+    rows = []
+    for _ in range(SEEN):
+        away = np.einsum("nij,nj->ni", root, rng.normal(size=now.proposal.mean.shape))
+        z = (now.proposal.mean + away - np.asarray(law[0])) @ np.linalg.inv(np.asarray(law[1])).T
+        values = {
+            **heights.split.values(jnp.asarray(now.centre)),
+            **effects.values(jnp.asarray(z.T)),
+        }
+        rows.append({name: np.asarray(value) for name, value in values.items()})
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}

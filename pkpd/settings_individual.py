@@ -170,12 +170,14 @@ class IndividualSampler(Sampler):
 
     `walked` effects are coordinates of NUTS; `integrated` ones are summed over `points` of each
     subject and drawn afterwards, so that NUTS walks the population's numbers alone; `score_points`
-    more (0: none) are solved at the mode alone, for the density's slope there.
+    more (0: none) are solved at the mode alone, for the density's slope there. `averaged` ones are
+    summed over fresh points at every draw of the population, for an independence chain: of few
+    subjects, and without `tune`.
     """
 
     pilot: int = Field(default=0, ge=0)
     adaptation: Literal["diag", "low_rank"] = "diag"
-    effects: Literal["walked", "integrated"] = "walked"
+    effects: Literal["walked", "integrated", "averaged"] = "walked"
     points: Annotated[int, Field(ge=128)] = 1024
     score_points: Annotated[int, Field(ge=0)] = 0
 
@@ -196,8 +198,10 @@ class IndividualSampler(Sampler):
 
     @model_validator(mode="after")
     def _no_pilot_of_points(self) -> IndividualSampler:
-        if self.effects == "integrated" and self.pilot:
-            raise ValueError("with integrated effects there is no pilot run: leave `pilot` out")
+        if self.effects != "walked" and self.pilot:
+            raise ValueError(
+                f"with {self.effects} effects there is no pilot run: leave `pilot` out"
+            )
         return self
 
 

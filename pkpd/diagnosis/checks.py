@@ -73,7 +73,7 @@ def _label(name: str, value: Any, index: tuple[int, ...]) -> str:
 
 
 def sampling_checks(tree: Any, demands: Demands, max_treedepth: int) -> list[Check]:
-    """R-hat, bulk and tail ESS, divergences, E-BFMI and tree depth of a sampled tree."""
+    """R-hat, bulk and tail ESS; of NUTS also divergences, E-BFMI and tree depth."""
     posterior, stats = tree["posterior"].dataset, tree["sample_stats"].dataset
     more = "Raise sampler.tune and sampler.draws"
     rhat, worst = _worst(posterior, lambda x: _AZ.rhat(x), least=False)
@@ -97,37 +97,37 @@ def sampling_checks(tree: Any, demands: Demands, max_treedepth: int) -> list[Che
                 f"{more}; the draws repeat one another.",
             )
         )
+    return checks + (_nuts_checks(stats, demands, max_treedepth) if "diverging" in stats else [])
+
+
+def _nuts_checks(stats: Any, demands: Demands, max_treedepth: int) -> list[Check]:
+    """What only Hamiltonian steps can miss."""
     wrong = int(stats["diverging"].sum())
-    checks.append(
+    bfmi = float(np.min(np.asarray(_bfmi(stats))))
+    deep = float((stats["depth"] >= max_treedepth).mean())
+    return [
         Check(
             "divergences",
             wrong,
             f"<= {demands.divergences}",
             wrong <= demands.divergences,
             "Raise sampler.target_accept (0.9, 0.95) or tighten weak priors.",
-        )
-    )
-    bfmi = float(np.min(np.asarray(_bfmi(stats))))
-    checks.append(
+        ),
         Check(
             "E-BFMI (least of the chains)",
             bfmi,
             f">= {demands.bfmi}",
             bfmi >= demands.bfmi,
             "Heavy tails: tighten the widest priors.",
-        )
-    )
-    deep = float((stats["depth"] >= max_treedepth).mean())
-    checks.append(
+        ),
         Check(
             "share of draws at the greatest tree depth",
             deep,
             f"<= {demands.tree_depth_share}",
             deep <= demands.tree_depth_share,
             "Raise sampler.max_treedepth by one or two.",
-        )
-    )
-    return checks
+        ),
+    ]
 
 
 def _bfmi(stats: Any) -> np.ndarray:
@@ -155,6 +155,17 @@ def points_check(told: Mapping[str, Any], demands: Demands) -> Check:
         f"<= {demands.points_error}",
         told["error"] <= demands.points_error,
         "Raise sampler.points: four times as many halve the error or better.",
+    )
+
+
+def averaged_check(told: Mapping[str, Any], demands: Demands) -> Check:
+    """Whether draws of the population were proposed where the posterior is."""
+    return Check(
+        "weights of draws with averaged effects, PSIS Pareto-k",
+        told["pareto_k"],
+        f"< {demands.pareto_k}",
+        told["pareto_k"] < demands.pareto_k,
+        "Take fewer or better known numbers, or walk the effects (sampler.effects).",
     )
 
 

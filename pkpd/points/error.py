@@ -27,7 +27,8 @@ def quadrature_error(
     found = halves_of(cloud, partial(scores_of, at=at))
     if scored:
         share = scored.share(cloud)
-        found += halves_of(cloud, scored.own).times(-share) + scored.halves(cloud).times(share)
+        found += halves_of(cloud, scored.own).times(-share)
+        found = found.beside(scored.apart(cloud).times(share))
     variance = covariance @ found.apart.T @ found.apart @ covariance
     off = covariance @ found.bias
     return np.sqrt((np.diag(variance) + off**2) / np.diag(covariance))

@@ -1,6 +1,9 @@
-"""Every tenth subject: with these the search for the population's mode begins."""
+"""The likelihood of some subjects alone: every tenth, with whom the search begins, or any."""
 
 from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Int
 
 from pkpd.errors import DataError
 from pkpd.individual.build import solved, unsolved
@@ -20,9 +23,17 @@ def fewer(likelihood: IndividualLikelihood) -> IndividualLikelihood | None:
     where a tenth has nothing of some observation.
     """
     whole = likelihood.solver.design
-    if whole.count < MANY or whole.renew is not None:
+    return None if whole.count < MANY else some_of(likelihood, np.arange(0, whole.count, SHARE))
+
+
+def some_of(
+    likelihood: IndividualLikelihood, places: Int[np.ndarray, " n"]
+) -> IndividualLikelihood | None:
+    """The likelihood of the subjects at `places`, in order, on a mesh of its own; None as above."""
+    whole = likelihood.solver.design
+    if whole.renew is not None:
         return None
-    some = whole.table["ID"].isin(whole.table["ID"].unique()[::SHARE])
+    some = whole.table["ID"].isin(whole.table["ID"].unique()[places])
     table = whole.table[some].reset_index(drop=True)
     try:
         return solved(unsolved(likelihood.settings, likelihood.model, table, "fit.toml"))

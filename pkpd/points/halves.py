@@ -3,7 +3,7 @@
 Each half of a subject's points is a set of its own, and subjects' sets are independent. So the
 halves' difference in each subject's score gives the variance of the score of all points, and what
 the halves' mean is off the whole gives its bias (a logarithm of a mean is below that of the
-expectation).
+expectation). Of many sets, each left out in turn, the jackknife says the same less by chance.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ from pkpd.points.tilted import Tilted, along_ways, leant_by, subject_means, turn
 
 @dataclass(frozen=True)
 class Halves:
-    """Half of what the halves' scores differ by, and how far their mean is off the whole."""
+    """Half of what the halves' scores differ by, and how far their mean is off the whole.
 
-    apart: Float[np.ndarray, "N P"]
+    Rows of `apart`, one or more of each subject, have the scores' covariance as their square.
+    """
+
+    apart: Float[np.ndarray, "R P"]
     bias: Float[np.ndarray, " P"]
 
     @property
@@ -37,9 +40,24 @@ class Halves:
         """Those of a share of the scores."""
         return Halves(self.apart * share, self.bias * share)
 
+    def beside(self, other: Halves) -> Halves:
+        """Both together where they are independent."""
+        return Halves(np.concatenate([self.apart, other.apart]), self.bias + other.bias)
+
     def __add__(self, other: Halves) -> Halves:
         """Those of a sum."""
         return Halves(self.apart + other.apart, self.bias + other.bias)
+
+
+def jackknife(each: Float[np.ndarray, "J N P"], share: Float[np.ndarray, "J N"]) -> Halves:
+    """Of scores by several sets of a subject's points, each with its share (0: of another's)."""
+    own = share[..., None]
+    whole, count = (own * each).sum(axis=0), (own > 0).sum(axis=0)
+    without = (whole - own * each) / np.maximum(1 - own, 1e-9)
+    mean = np.where(own > 0, without, 0.0).sum(axis=0) / count
+    apart = np.where(own > 0, without - mean, 0.0) * np.sqrt(1 - 1 / count)
+    bias = ((count - 1) * (mean - whole)).sum(axis=0)
+    return Halves(apart.reshape(-1, each.shape[-1]), bias)
 
 
 def halves(whole: np.ndarray, one: np.ndarray, two: np.ndarray) -> Halves:

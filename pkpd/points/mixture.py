@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.special import chdtri, gammaln, logsumexp
 
 from pkpd.points.proposal import Proposal, beside_law, flattened, normals
@@ -52,26 +52,31 @@ class Mixture:
     def points(self, law: Law, count: int, seed: int) -> tuple[Points, Float[np.ndarray, "N K"]]:
         """`count` points of the parts and `count / LAW_SHARE` of the law; their log-densities."""
         rng, (subjects, _, rows) = np.random.default_rng(seed), self.mean.shape
-        root, each = np.linalg.cholesky(self.covariance), np.arange(subjects)[:, None]
         drawn, chance = normals((subjects, rows), count, rng, uniform=2)
-        which = (chance[..., :1] > np.cumsum(self.share, axis=1)[:, None, :-1]).sum(axis=-1)
+        return beside_law(law, self.placed(drawn, chance), self.log_density, rng, LAW_SHARE)
 
-        def placed(some: slice) -> Points:
+    def placed(self, drawn: Points, chance: Float[np.ndarray, "N K 2"]) -> Points:
+        """Points of standard normals, and of two numbers from 0 to 1: which part, how far out."""
+        root = np.linalg.cholesky(self.covariance)
+
+        def of(some: slice) -> Points:
+            which = (chance[some, :, :1] > np.cumsum(self.share[some], axis=1)[:, None, :-1]).sum(2)
             tails = np.sqrt(TAILS / chdtri(TAILS, 1 - chance[some, :, 1:]))
-            own, where = root[some], which[some]
-            turn = np.einsum("nkef,nkf->nke", own[each[: len(own)], where], drawn[some] * tails)
-            return self.mean[some][each[: len(own)], where] + turn
+            each = np.arange(len(which))[:, None]
+            turn = np.einsum("nkef,nkf->nke", root[some][each, which], drawn[some] * tails)
+            return self.mean[some][each, which] + turn
 
-        def density(points: Points) -> Float[np.ndarray, "N K"]:
-            def of(some: slice) -> Float[np.ndarray, "n K"]:
-                found = self.only(some).by_part(points[some], t_log_density)
-                return logsumexp(found, axis=-1)
+        return by_subjects(of, len(drawn))
 
-            return by_subjects(of, subjects)
+    def log_density(self, points: Points) -> Float[np.ndarray, "N K"]:
+        """Log-density of all parts together."""
 
-        return beside_law(law, by_subjects(placed, subjects), density, rng, LAW_SHARE)
+        def of(some: slice) -> Float[np.ndarray, "n K"]:
+            return logsumexp(self.only(some).by_part(points[some], t_log_density), axis=-1)
 
-    def only(self, some: slice) -> Mixture:
+        return by_subjects(of, len(points))
+
+    def only(self, some: slice | Int[np.ndarray, " n"]) -> Mixture:
         """The parts of some subjects."""
         return Mixture(self.share[some], self.mean[some], self.covariance[some])
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from pkpd.points.fewer import MANY
 from pkpd.points.proposal import Proposal
@@ -36,6 +36,12 @@ class Standing:
     def settled(self) -> bool:
         """Whether the population stays where it is."""
         return self.moved <= STAYS
+
+    def only(self, places: Int[np.ndarray, " n"]) -> Standing:
+        """The same of some subjects."""
+        own = Proposal(self.proposal.mean[places], self.proposal.covariance[places])
+        drift = None if self.drift is None else self.drift[places]
+        return replace(self, proposal=own, drift=drift)
 
     @property
     def of_many(self) -> bool:

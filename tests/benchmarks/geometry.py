@@ -1,10 +1,11 @@
 """Effective draws of the worst number: our ways beside NUTS in the model's own coordinates.
 
-All sample one posterior with nutpie: sixty patients, 440 numbers, the same likelihood on the same
-mesh. The rival walks logarithms and standardised effects (non-centred) with nutpie's own settings.
-Ours walks the population alone, effects integrated over points (`pkpd/points`), the search for the
-mode and the points counted in full; and the coordinates that the marginal mode and a pilot run make
-(`individual/whitened.py`, `individual/learned.py`), the pilot counted, the search told apart.
+All sample one posterior: sixty patients, 440 numbers, the same likelihood on the same mesh. The
+rival, nutpie, walks logarithms and standardised effects (non-centred) with its own settings. Ours
+averages effects out at every draw of the population (`pkpd/averaged`), everything counted from the
+search for the mode on; integrates them over points (`pkpd/points`), counted alike; and walks them
+in the coordinates that the marginal mode and a pilot run make (`individual/whitened.py`,
+`individual/learned.py`), the pilot counted, the search told apart.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from sixty import Problem
 from timing import Row, row
 
 from pkpd import pymc_bridge
+from pkpd.averaged_sampling import draw as draw_averaged
 from pkpd.checkpoint import Checkpoint
 from pkpd.diagnosis.individual import prove_mesh
 from pkpd.errors import FitError
@@ -43,6 +45,9 @@ PILOT = 250
 
 POINTS, PROOF = 2048, 400
 """Points of each patient, and draws that are solved again."""
+
+AVERAGED = 2500
+"""Draws of a chain with averaged effects, which are many for those of NUTS are dear."""
 
 CITED = "elsewhere nutpie plain / low rank 0.98 / 0.67 a 1,000 gradients (cited)"
 
@@ -68,47 +73,73 @@ class Walk:
     def told(self) -> str:
         """Effective draws a 1,000 gradients, leapfrogs a draw, R-hat."""
         draws = self.tree["posterior"].sizes["draw"] * self.tree["posterior"].sizes["chain"]
+        end = f"worst ESS {self.worst:.0f}, R-hat {self.split:.3f}, {self.taken:.0f} CPU s"
+        if not self.gradients:
+            return end
         share = 1000 * self.worst / self.gradients
         return (
             f"{share:.2f} effective draws a 1,000 gradients, {self.gradients / draws:.0f} "
-            f"gradients a draw, worst ESS {self.worst:.0f}, R-hat {self.split:.3f}"
+            f"gradients a draw, {end}"
         )
 
 
 def geometry_rows(problem: Problem, tune: int, draws: int) -> list[Row]:
     """CPU seconds for an effective draw of the worst number; no row of points that are refused."""
     told = f"2 x {draws} draws after {tune}, {problem.source}"
+    engine = problem.likelihood.settings.engine.model_copy(update={"precision": "single"})
+    sampler = IndividualSampler(effects="averaged", draws=AVERAGED)
+    chosen = {"engine": engine, "sampler": sampler}
+    averaged = _timed(problem.likelihood, chosen, draw_averaged)
+    fit = replace(averaged[0].start.likelihood, settings=problem.likelihood.settings)
+    rival = _rival(fit, Sampler(tune=tune, draws=draws))
+    rows = [_averaged_row(*averaged, rival, told)]
     try:
-        drawn, ours = _by_points(problem.likelihood, tune, draws)
+        rows.append(_points_row(problem.likelihood, rival, told, tune, draws))
     except FitError as refused:
-        return [_walked_row(problem, tune, draws, None, f"{told}; integrated: {refused}")]
-    fit = drawn.start.likelihood
-    chosen = fit.settings.sampler.model_copy(update={"tune": tune, "draws": draws})
-    rival, points = _rival(fit, chosen), drawn.tree["points"].attrs
-    return [
-        _row(
-            "effects integrated over points", ours, rival, fit,
-            f"{told}; ours with search and {points['count']} points, error of a mean at most "
-            f"{points['error']:.2f} SDs, Pareto-k {_believed(drawn):.2f}",
-        ),
-        _walked_row(problem, tune, draws, rival, told),
-    ]  # fmt: skip
+        told = f"{told}; integrated over points: {refused}"
+    return [*rows, _walked_row(problem, tune, draws, rival, told)]
+
+
+def _averaged_row(drawn: Drawn, taken: float, rival: Walk, told: str) -> Row:
+    """The row of effects averaged at every draw, clouds solved in single precision."""
+    ours, attrs = Walk(drawn.tree, taken, 0), drawn.tree["averaged"].attrs
+    seconds = ", ".join(f"{name} {spent:.0f}" for name, spent in drawn.seconds.items())
+    return _row(
+        "effects averaged at every draw", ours, rival, drawn.start.likelihood,
+        f"{told}; ours 2 x {AVERAGED} draws by {attrs['points']} points, {attrs['accepted']:.0%} "
+        f"of clouds taken, Pareto-k of their weights {attrs['pareto_k']:.2f}, of draws solved "
+        f"again {_believed(drawn):.2f}; seconds by the clock: {seconds}",
+    )  # fmt: skip
+
+
+def _points_row(
+    likelihood: IndividualLikelihood, rival: Walk, told: str, tune: int, draws: int
+) -> Row:
+    """The row of effects integrated over points; `FitError` where they are refused."""
+    sampler = IndividualSampler(effects="integrated", points=POINTS, tune=tune, draws=draws)
+    drawn, taken = _timed(likelihood, {"sampler": sampler}, draw_by_points)
+    steps = int(np.asarray(drawn.tree["sample_stats"]["n_steps"]).sum())
+    points = drawn.tree["points"].attrs
+    return _row(
+        "effects integrated over points", Walk(drawn.tree, taken, steps), rival,
+        drawn.start.likelihood,
+        f"{told}; ours with search and {points['count']} points, error of a mean at most "
+        f"{points['error']:.2f} SDs, Pareto-k {_believed(drawn):.2f}",
+    )  # fmt: skip
+
+
+def _timed(likelihood: IndividualLikelihood, chosen: dict, way: Any) -> tuple[Drawn, float]:
+    """Draws of a way, and CPU seconds of all of it, compiling too."""
+    settings = likelihood.settings.model_copy(update=chosen)
+    began = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Checkpoint(Path(folder), "geometry")
+        drawn = way(replace(likelihood, settings=settings), kept, lambda *_: None)
+    return drawn, time.process_time() - began
 
 
 def _rival(fit: IndividualLikelihood, chosen: Sampler) -> Walk:
     return _sampled(_program(fit, lambda u: (u, jnp.zeros(()))), chosen, plain=True)
-
-
-def _by_points(likelihood: IndividualLikelihood, tune: int, draws: int) -> tuple[Drawn, Walk]:
-    """Effects integrated over points; everything counts, from the search to the effects."""
-    sampler = IndividualSampler(effects="integrated", points=POINTS, tune=tune, draws=draws)
-    settings = likelihood.settings.model_copy(update={"sampler": sampler})
-    began = time.process_time()
-    with tempfile.TemporaryDirectory() as folder:
-        kept = Checkpoint(Path(folder), "geometry")
-        drawn = draw_by_points(replace(likelihood, settings=settings), kept, lambda *_: None)
-    steps = int(np.asarray(drawn.tree["sample_stats"]["n_steps"]).sum())
-    return drawn, Walk(drawn.tree, time.process_time() - began, steps)
 
 
 def _believed(drawn: Drawn) -> float:
@@ -131,7 +162,7 @@ def _row(name: str, ours: Walk, rival: Walk, fit: IndividualLikelihood, note: st
     )  # fmt: skip
 
 
-def _walked_row(problem: Problem, tune: int, draws: int, rival: Walk | None, told: str) -> Row:
+def _walked_row(problem: Problem, tune: int, draws: int, rival: Walk, told: str) -> Row:
     """The row of effects walked in the coordinates of the marginal mode."""
     began = time.process_time()
     start = replanned(find_start(problem.likelihood, lambda *_: None))
@@ -145,7 +176,7 @@ def _walked_row(problem: Problem, tune: int, draws: int, rival: Walk | None, tol
     ours = _sampled(_program(fit, whitened(start).standard), chosen, plain=False)
     spent = replace(ours, taken=pilot.taken + ours.taken)
     return _row(
-        "effects walked", spent, rival or _rival(fit, chosen), fit,
+        "effects walked", spent, rival, fit,
         f"{told}; our start took {found:.0f} CPU s, the pilot {pilot.taken:.0f} of "
         f"{spent.taken:.0f}",
     )  # fmt: skip

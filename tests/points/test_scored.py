@@ -4,11 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from pkpd.points.error import quadrature_error
+from pkpd.points.fewer import some_of
 from pkpd.points.gathering import FITTED
+from pkpd.points.halves import halves, jackknife
+from pkpd.points.heights import Heights
 from pkpd.points.rounds import covariance
-from pkpd.points.scored import Scored, one_set, slopes_of
+from pkpd.points.scored import Scored, of_some, one_set, slopes_of
 from pkpd.points.solving import Counts, in_parts, solved
 
 
@@ -84,7 +88,65 @@ def test_sets_that_agree_leave_no_error_at_the_centre(found):
         log=np.repeat(scored.log[:1], 2, axis=0),
         means=np.repeat(scored.means[:1], 2, axis=0),
     )
-    found = same.halves(few)
+    found = same.apart(few)
     assert np.abs(found.apart).max() < 1e-9
     assert np.abs(found.bias).max() < 1e-9
     assert of_the_law(few, same.share(few)) == pytest.approx(1.0)
+
+
+def test_one_set_left_out_of_two_says_what_halves_say():
+    rng = np.random.default_rng(1)
+    each, share = rng.normal(size=(2, 5, 3)), np.array([[0.5] * 5, [0.5] * 5])
+    found, half = jackknife(each, share), halves(each.mean(axis=0), *each)
+    assert found.apart.T @ found.apart == pytest.approx(half.apart.T @ half.apart)
+    assert found.bias == pytest.approx(half.bias)
+
+
+def test_sets_left_out_in_turn_tell_the_variance_of_their_mean():
+    """Subjects with 4 and with 12 sets, scores of variance 1 and 9: (1 / 4 + 9 / 12) a subject."""
+    rng, log = np.random.default_rng(2), np.zeros((12, 2, 1))
+    log[4:, 0] = -np.inf
+    found = []
+    for _ in range(400):
+        each = rng.normal(size=(12, 2, 1)) * np.array([1.0, 3.0])[:, None]
+        found.append(jackknife(each, softmax(log, axis=0)[..., 0]).variance[0])
+    assert np.mean(found) == pytest.approx(1 / 4 + 9 / 12, rel=0.05)
+
+
+def test_a_bias_of_ratios_is_told():
+    """A mean weighed by noisy shares that go with it is off; leaving sets out says how far."""
+    rng, off, told = np.random.default_rng(3), [], []
+    for _ in range(300):
+        noise = 0.6 * rng.normal(size=(8, 40))
+        share = softmax(noise, axis=0)
+        found = jackknife(noise[..., None], share)
+        off.append((share * noise).sum() - 40 * 0.36)  # E[x exp(x)] / E[exp(x)] is its variance
+        told.append(found.bias[0])
+    assert np.mean(told) == pytest.approx(np.mean(off), rel=0.2)
+
+
+def test_the_neediest_are_those_whose_sets_differ(found, standing):
+    few, _, scored = found
+    spread = covariance(few, few.centre)
+    means = scored.means.copy()
+    means[::2, [7, 31]] += 3.0
+    wild = replace(scored, means=means)
+    assert wild.neediest(few, spread, 2).tolist() == [7, 31]
+    assert len(scored.neediest(few, spread, 9)) == 9
+
+
+def test_sets_of_some_subjects_leave_the_others_as_they_are(found, standing, parts):
+    """And those of their own likelihood are the sets that all of them would have."""
+    (heights, now), (few, _, scored) = standing, found
+    places = np.array([3, 11, 40])
+    part = Heights(some_of(heights.likelihood, places))
+    more = [one_set(part, now.only(places), parts.only(places), 90 + k) for k in range(2)]
+    sets = list(zip(scored.log, scored.means, strict=True))
+    both = Scored.of(few, sets + [of_some(each, places, len(scored.log[0])) for each in more])
+    rest = np.setdiff1d(np.arange(len(few.points)), places)
+    assert both.scores(few)[rest] == pytest.approx(scored.scores(few)[rest], abs=1e-9)
+    assert both.scores(few)[places] == pytest.approx(scored.scores(few)[places], abs=0.2)
+    assert not np.array_equal(both.scores(few)[places], scored.scores(few)[places])
+    for each in more:
+        assert each[0] == pytest.approx(scored.log[0][places], abs=0.2)
+    assert both.apart(few).variance.sum() < 1.05 * scored.apart(few).variance.sum()
