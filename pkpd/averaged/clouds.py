@@ -15,9 +15,14 @@ from jaxtyping import Float
 from pkpd.averaged.places import Places
 from pkpd.averaged.population import Numbers, Population
 from pkpd.averaged.programs import Laws, Programs
+from pkpd.points.split import normal_log_density
 
 INNER = 64
 """Inner draws of a cloud."""
+
+LAW_SHARE = 8
+"""One point of the population's law beside so many of the parts: it bounds the weights where these
+miss something (defensive mixture: Hesterberg 1995, Technometrics 37:185)."""
 
 Points = Float[np.ndarray, "S K N E"]
 
@@ -69,16 +74,33 @@ class Clouds:
 def clouds(
     programs: Programs, proposed: Proposed, numbers: Numbers, count: int, rng: np.random.Generator
 ) -> Clouds:
-    """Clouds of `count` points of every subject about draws of the population."""
+    """Clouds about draws of the population, `count` points of every subject and some of its law."""
     middle, outer = proposed.about.middle(numbers[:, 0])
-    rounded, log_density = proposed.places.drawn(outer, count, rng)
-    z, log_det = programs.placed(middle, rounded)
+    rounded, z, log_density = _drawn(programs.frames(middle), proposed.places, outer, count, rng)
     mean, mix = (part[:, 0] for part in programs.laws(middle[:, None]))
     points = mean[:, None] + np.einsum("sef,sknf->skne", mix, z)
-    spread = log_det + np.linalg.slogdet(mix)[1][:, None]
-    heights = programs.solved(middle, z) - log_density + spread[:, None]
+    log_density = log_density - np.linalg.slogdet(mix)[1][:, None, None]
+    heights = programs.solved(middle, z) - log_density - np.log(z.shape[1])
     laws = programs.laws(numbers)
-    estimates = np.asarray(programs.sums(points, heights, *laws)) - heights.shape[2] * np.log(count)
+    estimates = np.asarray(programs.sums(points, heights, *laws))
     found = estimates + programs.log_prior(numbers) - proposed.population.log_density(numbers)
     found = np.where(np.isfinite(found), found, -np.inf)
     return Clouds(outer, numbers, found, rounded, points, heights, laws)
+
+
+def _drawn(
+    frames: tuple[np.ndarray, np.ndarray], places: Places, outer: Float[np.ndarray, "S a"],
+    count: int, rng: np.random.Generator,
+) -> tuple[Points, Points, Float[np.ndarray, "S K N"]]:  # fmt: skip
+    """Points in round coordinates, as standardised effects, and the latter's log-density."""
+    factor, middle = (part[:, None] for part in frames)
+    own = places.drawn(outer, count, rng)
+    draws, _, subjects, rows = own.shape
+    wide = rng.normal(size=(draws, count // LAW_SHARE, subjects, rows))
+    turned = np.swapaxes(factor, -1, -2)
+    rounded = np.concatenate([own, (turned @ wide[..., None])[..., 0] - middle], axis=1)
+    z = np.linalg.solve(turned, (middle + rounded)[..., None])[..., 0]
+    spread = np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
+    share = wide.shape[1] / z.shape[1]
+    by_parts = places.log_density(outer, rounded) + spread + np.log1p(-share)
+    return rounded, z, np.logaddexp(by_parts, normal_log_density(z) + np.log(share))

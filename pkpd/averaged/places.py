@@ -35,20 +35,23 @@ class Places:
     parts: Mixture
     slope: Float[np.ndarray, "N E a"]
 
-    def drawn(
-        self, outer: Outer, count: int, rng: np.random.Generator
-    ) -> tuple[Points, Float[np.ndarray, "S K N"]]:
-        """`count` points (a power of two) of every subject for each outer draw; log-densities.
+    def drawn(self, outer: Outer, count: int, rng: np.random.Generator) -> Points:
+        """`count` points (a power of two) of every subject for each outer draw.
 
         Points of one subject and draw are Sobol's, shifted at random.
         """
         draws, (subjects, rows) = len(outer), self.slope.shape[:2]
         made = normals((subjects * draws, rows), count, rng, uniform=2)
         drawn, chance = (x.reshape(subjects, draws * count, -1) for x in made)
-        found = self.parts.placed(drawn, chance)
-        log_density = self.parts.log_density(found).reshape(subjects, draws, count)
-        points = np.moveaxis(found.reshape(subjects, draws, count, rows), 0, 2)
-        return points + self._leaning(outer)[:, None], np.moveaxis(log_density, 0, 2)
+        found = self.parts.placed(drawn, chance).reshape(subjects, draws, count, rows)
+        return np.moveaxis(found, 0, 2) + self._leaning(outer)[:, None]
+
+    def log_density(self, outer: Outer, points: Points) -> Float[np.ndarray, "S K N"]:
+        """Log-density that points are drawn with."""
+        draws, count, subjects, rows = points.shape
+        away = np.moveaxis(points - self._leaning(outer)[:, None], 2, 0)
+        found = self.parts.log_density(away.reshape(subjects, -1, rows))
+        return np.moveaxis(found.reshape(subjects, draws, count), 0, 2)
 
     def refitted(
         self, outer: Outer, points: Points, weights: Float[np.ndarray, "S K N"], seed: int

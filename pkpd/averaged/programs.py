@@ -37,14 +37,12 @@ class Programs:
         """What the population's numbers do."""
         return split(self.start.likelihood)
 
-    def placed(
-        self, numbers: Float[np.ndarray, "S P"], v: Float[np.ndarray, "S K N E"]
-    ) -> tuple[Float[np.ndarray, "S K N E"], Float[np.ndarray, "S N"]]:
-        """Standardised effects at round coordinates v, and the log of the map's determinant."""
-        factor, middle = (np.asarray(part) for part in self._frames(jnp.asarray(numbers)))
-        turned = np.swapaxes(factor, -1, -2)[:, None]
-        z = np.linalg.solve(turned, (middle[:, None] + v)[..., None])[..., 0]
-        return z, -np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
+    def frames(
+        self, numbers: Float[np.ndarray, "S P"]
+    ) -> tuple[Float[np.ndarray, "S N E E"], Float[np.ndarray, "S N E"]]:
+        """C and its middle: standardised effects z lie at round coordinates v = C' z - middle."""
+        factor, middle = self._frames(jnp.asarray(numbers))
+        return np.asarray(factor), np.asarray(middle)
 
     def solved(
         self, numbers: Float[np.ndarray, "S P"], z: Float[np.ndarray, "S K N E"]
@@ -81,7 +79,7 @@ class Programs:
         """Log of the sum over points, for each law, of all subjects together, (S, M)."""
 
         def one(of: tuple[Array, ...]) -> Array:
-            return logsumexp(_weighed(*of), axis=1).sum(axis=-1)
+            return logsumexp(self._weighed(*of), axis=1).sum(axis=-1)
 
         return jax.jit(lambda *of: jax.lax.map(one, of))
 
@@ -91,7 +89,7 @@ class Programs:
 
         def one(of: tuple[Array, ...]) -> Array:
             *seen, share = of
-            return jnp.einsum("m,mkn->kn", share, jax.nn.softmax(_weighed(*seen), axis=1))
+            return jnp.einsum("m,mkn->kn", share, jax.nn.softmax(self._weighed(*seen), axis=1))
 
         return jax.jit(lambda *of: jax.lax.map(one, of))
 
@@ -101,11 +99,25 @@ class Programs:
 
         def one(of: tuple[Array, ...]) -> Array:
             key, points, heights, mean, mix = of
-            which = jax.random.categorical(key, _weighed(points, heights, mean, mix), axis=1)
+            which = jax.random.categorical(key, self._weighed(points, heights, mean, mix), axis=1)
             away = points[which, jnp.arange(points.shape[1])] - mean
             return jnp.einsum("mne,mfe->mnf", away, jnp.linalg.inv(mix))
 
         return jax.jit(lambda *of: jax.lax.map(one, of))
+
+    def _weighed(
+        self, points: Float[Array, "K N E"], heights: Float[Array, "K N"],
+        mean: Float[Array, "M N E"], mix: Float[Array, "M E E"],
+    ) -> Float[Array, "M K N"]:  # fmt: skip
+        """Log-weights of points under each law; `heights` is log-likelihood less log-density."""
+        if self.start.likelihood.tied:
+            back = jnp.linalg.inv(mix)
+            middle = jnp.einsum("mne,mfe->mnf", mean, back)
+            z = jnp.einsum("kne,mfe->mknf", points, back) - middle[:, None]
+        else:
+            spread = jnp.diagonal(mix, axis1=1, axis2=2)[:, None, None]
+            z = (points - mean[:, None]) / spread
+        return heights + normal_log_density(z) - jnp.linalg.slogdet(mix)[1][:, None, None]
 
     @cached_property
     def _frames(self) -> Callable:
@@ -137,14 +149,3 @@ class Programs:
     def _log_prior(self) -> Callable:
         space = population_space(self.start.likelihood)
         return jax.jit(jax.vmap(lambda z: standard.log_prior_standard(space, z)))
-
-
-def _weighed(
-    points: Float[Array, "K N E"], heights: Float[Array, "K N"],
-    mean: Float[Array, "M N E"], mix: Float[Array, "M E E"],
-) -> Float[Array, "M K N"]:  # fmt: skip
-    """Log-weights of points under each law; `heights` is log-likelihood less log-density."""
-    back = jnp.linalg.inv(mix)
-    middle = jnp.einsum("mne,mfe->mnf", mean, back)
-    far = normal_log_density(jnp.einsum("kne,mfe->mknf", points, back) - middle[:, None])
-    return heights + far - jnp.linalg.slogdet(mix)[1][:, None, None]

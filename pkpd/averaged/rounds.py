@@ -22,11 +22,11 @@ LEAST, MOST, ENOUGH = 4, 8, 0.1
 WORTH = 40.0
 """Outer draws that a step of the proposals rests on, at least."""
 
-NOISE, FEWEST, GREATEST = 1.0, 32, 1024
+NOISE, FEWEST, GREATEST = 0.8, 32, 1024
 """SD of a cloud's log-weight that is let be, and the limits of points.
 
-With an SD of 1.0 to 1.7 a chain costs least (Doucet, Pitt, Deligiannidis and Kohn 2015, Biometrika
-102:295).
+A little less than the 1.0 to 1.7 with which a chain costs least (Doucet, Pitt, Deligiannidis and
+Kohn 2015, Biometrika 102:295): noise is not normal, and its tail is what a chain stands on.
 """
 
 SEEN, AGAIN = 24, 4

@@ -7,14 +7,17 @@ number that stands in the equations too (`tests/points/drifting.py`).
 import levels
 import numpy as np
 import pytest
+from oral_trial import likelihood as oral
 from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
 
 from pkpd.averaged.clouds import clouds
 from pkpd.averaged.places import round_places
 from pkpd.averaged.population import Population, flattening, pooled, shares, worth_of
 from pkpd.averaged.programs import Programs
 from pkpd.averaged.rounds import beginning, made, noise
-from pkpd.individual.start import find_start
+from pkpd.individual.problem import population_space
+from pkpd.individual.start import Start, find_start
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +48,10 @@ def test_weights_are_the_marginal_posterior_over_the_density_drawn_from(programs
 
 
 def test_estimates_by_few_points_have_no_bias(programs, begun):
-    """The mean of 4,000 estimates by four points each is what many points give."""
+    """The mean of 4,000 estimates by nine points each is what many points give."""
     rng = np.random.default_rng(4)
     one = begun.population.drawn(1, 1, rng)
-    few = made(programs, begun, np.repeat(one, 4000, axis=0), 4, rng).log_weights[:, 0]
+    few = made(programs, begun, np.repeat(one, 4000, axis=0), 8, rng).log_weights[:, 0]
     many = made(programs, begun, np.repeat(one, 16, axis=0), 4096, rng).log_weights[:, 0]
     ratio = np.exp(few - np.log(np.mean(np.exp(many - many.max()))) - many.max())
     assert ratio.std() > 0.1
@@ -73,7 +76,7 @@ def test_a_picked_effect_is_that_of_the_conditional_law(programs, begun):
 
 
 def test_noise_falls_with_points(programs, begun):
-    assert noise(programs, begun, 256, 1) < 0.5 * noise(programs, begun, 4, 1)
+    assert noise(programs, begun, 512, 1) < 0.5 * noise(programs, begun, 8, 1)
 
 
 def test_draws_have_the_density_that_is_told():
@@ -133,13 +136,15 @@ def test_places_learn_a_slope_and_a_spread():
     rng, slope = np.random.default_rng(8), np.array([0.8, -0.5])
     first = round_places(2, 1, 1)
     outer = rng.normal(size=(64, 1))
-    points, log_density = first.drawn(outer, 64, rng)
+    points = first.drawn(outer, 64, rng)
+    log_density = first.log_density(outer, points)
     away = points[..., 0] - outer[:, None, :] * slope
     log_weights = -((away / 0.4) ** 2) / 2 - log_density
     weights = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True)) / 64
     found = first.refitted(outer, points, weights, 1)
     assert found.slope[:, 0, 0] == pytest.approx(slope, abs=0.06)
-    drawn, density = found.drawn(np.full((400, 1), 1.0), 16, rng)
+    drawn = found.drawn(np.full((400, 1), 1.0), 16, rng)
+    density = found.log_density(np.full((400, 1), 1.0), drawn)
     assert drawn[..., 0].mean(axis=(0, 1)) == pytest.approx(slope, abs=0.08)
     assert drawn[..., 0].std(axis=(0, 1)) == pytest.approx([0.4, 0.4], abs=0.12)
     less = np.moveaxis(drawn - found.slope[:, :, 0], 2, 0)
@@ -150,6 +155,25 @@ def test_places_learn_a_slope_and_a_spread():
 def test_points_are_drawn_with_the_density_that_is_told():
     rng = np.random.default_rng(9)
     first = round_places(1, 2, 0)
-    points, log_density = first.drawn(np.zeros((8, 0)), 512, rng)
+    points = first.drawn(np.zeros((8, 0)), 512, rng)
+    log_density = first.log_density(np.zeros((8, 0)), points)
     target = -(points**2).sum(axis=-1) / 2 - np.log(2 * np.pi)
     assert np.exp(target - log_density).mean() == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("block", [False, True])
+def test_sums_are_of_normal_densities_about_each_law(block):
+    """Correlated effects and free ones: densities by SciPy, points and heights made up."""
+    likelihood = oral(block=block)
+    size, rng = population_space(likelihood).size, np.random.default_rng(10)
+    none = np.zeros((3, 6))
+    programs = Programs(Start(likelihood, np.zeros(size), np.eye(size), none, none, {}, 0.0))
+    mean, mix = programs.laws(0.3 * rng.normal(size=(2, 4, size)))
+    points, heights = rng.normal(size=(2, 5, 6, 3)), rng.normal(size=(2, 5, 6))
+    found = np.asarray(programs.sums(points, heights, mean, mix))
+    for s, m in np.ndindex(2, 4):
+        law = mix[s, m] @ mix[s, m].T
+        assert (np.abs(law - np.diag(np.diag(law))).max() > 1e-4) == block
+        each = [multivariate_normal(mean[s, m, n], law).logpdf(points[s, :, n]) for n in range(6)]
+        wanted = logsumexp(heights[s] + np.array(each).T, axis=0).sum()
+        assert found[s, m] == pytest.approx(wanted)
