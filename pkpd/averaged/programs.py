@@ -11,13 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
+from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
 from pkpd.individual.problem import population_space
 from pkpd.individual.start import Start
 from pkpd.individual.whitened import whitened
 from pkpd.mechanism.blocks import WIDE
-from pkpd.points.split import Split, normal_log_density, split
+from pkpd.points.split import Split, split
 from pkpd.variation import standard
 
 CALL, THREADS = 256, 2
@@ -117,7 +118,7 @@ class Programs:
         else:
             spread = jnp.diagonal(mix, axis1=1, axis2=2)[:, None, None]
             z = (points - mean[:, None]) / spread
-        return heights + normal_log_density(z) - jnp.linalg.slogdet(mix)[1][:, None, None]
+        return heights + norm.logpdf(z).sum(axis=-1) - jnp.linalg.slogdet(mix)[1][:, None, None]
 
     @cached_property
     def _frames(self) -> Callable:

@@ -16,8 +16,8 @@ from pkpd.averaged.programs import Programs
 DRAWS, POINTS, BLOCK = 192, 32, 64
 """Outer draws of a round, points of each subject, and clouds made at once."""
 
-LEAST, MOST, ENOUGH = 4, 8, 0.1
-"""Rounds at least and at most, and the share of a round's draws that it must be worth to end."""
+ROUNDS = 5
+"""Rounds, pooled as they go on."""
 
 WORTH = 40.0
 """Outer draws that a step of the proposals rests on, at least."""
@@ -46,16 +46,14 @@ def adapted(
 ) -> tuple[Proposed, list[float]]:
     """Proposals after rounds of clouds, and what share of its draws each round was worth."""
     now, drawn, told = beginning(programs), [], []
-    for done in range(MOST):
+    for done in range(ROUNDS):
         rng = np.random.default_rng([seed, done])
         found = made(programs, now, now.population.drawn(DRAWS, INNER, rng), POINTS, rng)
         drawn.append((now.population, found.numbers, found.log_weights))
         told.append(worth_of(found.log_weights) / DRAWS)
         population = now.population.moved(*pooled(drawn), WORTH)
         now = replace(now, population=population, places=_places(programs, now, found, seed + done))
-        progress((done + 1) / MOST)
-        if done + 1 >= LEAST and told[-1] >= ENOUGH:
-            break
+        progress((done + 1) / ROUNDS)
     return now, told
 
 

@@ -57,14 +57,16 @@ class Mixture:
 
     def placed(self, drawn: Points, chance: Float[np.ndarray, "N K 2"]) -> Points:
         """Points of standard normals, and of two numbers from 0 to 1: which part, how far out."""
-        root = np.linalg.cholesky(self.covariance)
+        turned = np.swapaxes(np.linalg.cholesky(self.covariance), -1, -2)
 
         def of(some: slice) -> Points:
             which = (chance[some, :, :1] > np.cumsum(self.share[some], axis=1)[:, None, :-1]).sum(2)
-            tails = np.sqrt(TAILS / chdtri(TAILS, 1 - chance[some, :, 1:]))
-            each = np.arange(len(which))[:, None]
-            turn = np.einsum("nkef,nkf->nke", root[some][each, which], drawn[some] * tails)
-            return self.mean[some][each, which] + turn
+            z = drawn[some] * np.sqrt(TAILS / chdtri(TAILS, 1 - chance[some, :, 1:]))
+            found = np.empty_like(z)
+            for part in range(self.share.shape[1]):
+                at = z @ turned[some, part] + self.mean[some, part, None]
+                np.copyto(found, at, where=(which == part)[..., None])
+            return found
 
         return by_subjects(of, len(drawn))
 
