@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pkpd import points_search
+from pkpd import points_scoring, points_search
 from pkpd.checkpoint import Checkpoint
 from pkpd.errors import FitError
+from pkpd.points import standing as standing_module
 from pkpd.points.error import quadrature_error
+from pkpd.points.gathering import Gathered
+from pkpd.points.heights import Heights
 from pkpd.points.picked import picked, with_effects
 from pkpd.points.proposal import normalised
 from pkpd.points.rounds import covariance, highest
-from pkpd.points.solving import Counts, solved
+from pkpd.points.solving import Counts, in_parts, solved
 from pkpd.points_sampling import draw
 from pkpd.points_search import FAR, mode_of
 from pkpd.settings_individual import IndividualSampler
@@ -78,9 +81,16 @@ def test_the_error_told_is_that_seen(standing):
     assert (ratio < 4).all()
 
 
-def _quick(likelihood):
+@pytest.fixture(scope="module")
+def parts_of(standing):
+    """A density of few points, and the parts that they are of."""
+    parts = in_parts(*standing, (256,), 30)
+    return solved(*standing, Counts(128, 72), 31, by=parts, exact=True), parts
+
+
+def _quick(likelihood, score_points=4096):
     sampler = IndividualSampler(
-        effects="integrated", points=256, score_points=4096, tune=100, draws=150, seed=5
+        effects="integrated", points=256, score_points=score_points, tune=100, draws=150, seed=5
     )
     settings = likelihood.settings.model_copy(update={"sampler": sampler})
     return replace(likelihood, settings=settings)
@@ -115,6 +125,40 @@ def test_a_run_that_was_killed_goes_on_and_ends_the_same(neonates, tmp_path):
     for name in ("cl", "v_between", "cl_eta"):
         one, two = (each.tree["posterior"][name].values for each in (whole, again))
         assert np.array_equal(one, two)
+
+
+@pytest.mark.slow
+def test_of_many_subjects_the_neediest_have_more_score_points(
+    standing, parts_of, tmp_path, monkeypatch
+):
+    """Of 59 taken for many: two sets of all, then 14 of eight; a kill among these loses one."""
+    monkeypatch.setattr(standing_module, "MANY", 50)
+    monkeypatch.setattr(points_scoring, "NEEDIEST", 8)
+    heights, now = standing
+    likelihood = _quick(heights.likelihood, score_points=8192)
+    found = Gathered(parts_of[0], now, parts_of[1])
+    told = []
+
+    def killing(stage, done):
+        told.append(done)
+        if done > 0.8:
+            raise Killed
+
+    def scored(folder, progress):
+        kept = Checkpoint(tmp_path / folder, "one")
+        kept.folder.mkdir(exist_ok=True)
+        return points_scoring.scored_by(Heights(likelihood), found, kept, progress)
+
+    whole = scored("whole", lambda *_: None)
+    assert whole.log.shape[0] == 2 + 14
+    assert sorted(set(np.isfinite(whole.log).sum(axis=0))) == [2, 16]
+    with pytest.raises(Killed):
+        scored("killed", killing)
+    begun = len(told)
+    again = scored("killed", lambda stage, done: told.append(done))
+    assert len(told) - begun == 6  # nine of 14 were kept
+    assert np.array_equal(whole.log, again.log)
+    assert np.array_equal(whole.means, again.means)
 
 
 def test_a_search_that_never_settles_ends_with_a_word(neonates, tmp_path, monkeypatch):
