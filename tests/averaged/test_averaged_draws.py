@@ -23,15 +23,17 @@ def drawn(likelihood, folder, draws=400, progress=lambda stage, share: None, **m
     return draw(replace(likelihood, settings=settings), Checkpoint(folder, "one"), progress)
 
 
+@pytest.mark.slow
 def test_a_mean_with_known_spreads_has_its_known_posterior(tmp_path):
     """No number stands in the likelihood: every cloud is of the same points' law."""
-    found = drawn(levels.likelihood(free=False), tmp_path).tree
+    found = drawn(levels.likelihood(free=False), tmp_path, draws=250).tree
     mu, (mean, sd) = found["posterior"]["mu"].values, levels.posterior()
     assert found["averaged"].attrs["accepted"] > 0.8
     assert mu.mean() == pytest.approx(mean, abs=5 * sd / np.sqrt(500))
     assert mu.std() == pytest.approx(sd, rel=0.12)
 
 
+@pytest.mark.slow
 def test_free_spreads_have_the_posterior_of_the_closed_form(tmp_path):
     """Moments by a grid of the closed marginal posterior, coordinates standardised."""
     found = drawn(levels.likelihood(free=True), tmp_path, draws=800).tree["posterior"]
@@ -50,10 +52,11 @@ def test_free_spreads_have_the_posterior_of_the_closed_form(tmp_path):
     assert seen.std(axis=(1, 2)) == pytest.approx(sd, rel=0.15)
 
 
+@pytest.mark.slow
 def test_a_number_of_the_equations_has_its_known_posterior(tmp_path):
     """b acts by its cube, on a ridge with the mean of subjects; moments by a grid."""
     found = drawn(drifting.likelihood(), tmp_path, draws=800).tree["posterior"]
-    z = np.stack(np.meshgrid(np.linspace(-1, 2, 301), np.linspace(-5, 5, 301), indexing="ij"), -1)
+    z = np.stack(np.meshgrid(np.linspace(-1, 2, 151), np.linspace(-5, 5, 101), indexing="ij"), -1)
     log_density = np.array([[drifting.log_density(each) for each in row] for row in z])
     weights = np.exp(log_density - log_density.max())
     weights /= weights.sum()
