@@ -23,18 +23,19 @@ from pkpd.averaged.population import Population
 from pkpd.averaged.programs import Programs
 from pkpd.averaged.rounds import BLOCK, adapted, enough
 from pkpd.checkpoint import Checkpoint
-from pkpd.files import replacing
 from pkpd.individual.kept_mesh import replanned
 from pkpd.individual.modes import effects_of
 from pkpd.individual.problem import IndividualLikelihood, population_space
 from pkpd.individual_sampling import Drawn, remembered_start
 from pkpd.points.mixture import Mixture
+from pkpd.points_search import remember
 from pkpd.variation import standard
 
 Progress = Callable[[str, float], None]
 
 PICKS = 8
-"""What is told of a cloud: so many times an inner draw and a point of every subject."""
+"""What is told of a cloud: so many times an inner draw and a point of every subject; the last of
+these again where a chain stands on it longer."""
 
 Told = dict[str, np.ndarray]
 
@@ -86,7 +87,7 @@ def _placed(
             "slope": now.places.slope, "points": np.array(count), "noise": np.array(noise),
             "worth": np.array(worth),
         }  # fmt: skip
-        _write(path, told)
+        remember(path, told)
         progress(1.0)
     places = Places(Mixture(told["share"], told["middle"], told["spread"]), told["slope"])
     about = Population(start.population, start.covariance, outer)
@@ -100,7 +101,7 @@ def _block(programs: Programs, now: Proposed, count: int, block: int, path: Path
     numbers, effects = made.picked(programs, PICKS, rng)
     log_weights = np.logaddexp.reduce(made.log_weights, axis=1)
     told = {"log_weights": log_weights, "numbers": numbers, "effects": effects}
-    _write(path, told)
+    remember(path, told)
     return told
 
 
@@ -138,11 +139,6 @@ def _natural(
         },
         coords={dim: list(whole.coords[dim]) for dim in used},
     )
-
-
-def _write(path: Path, told: Told) -> None:
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **told)
 
 
 def _read(path: Path) -> Told | None:

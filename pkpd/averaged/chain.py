@@ -1,7 +1,7 @@
 """The independence chain over clouds: exact, for each cloud's weight is an unbiased estimate.
 
 A cloud is taken with the chance min(1, its weight over that of the cloud stood on). What is told of
-a cloud (an inner draw, a point of every subject) is drawn anew at every step stood on it.
+a cloud (an inner draw, a point of every subject) is drawn anew for each of its first steps.
 """
 
 from __future__ import annotations

@@ -21,8 +21,9 @@ INNER = 64
 """Inner draws of a cloud."""
 
 LAW_SHARE = 8
-"""One point of the population's law beside so many of the parts: it bounds the weights where these
-miss something (defensive mixture: Hesterberg 1995, Technometrics 37:185)."""
+"""One point of the population's law beside so many of the parts, for what these miss (defensive
+mixture: Hesterberg 1995, Technometrics 37:185). It is the law of the inner numbers' middle: under
+laws far from that weights still have a heavy tail."""
 
 Points = Float[np.ndarray, "S K N E"]
 

@@ -33,7 +33,7 @@ def test_steps_stood_are_counted_from_the_cloud_taken():
 
 def test_a_first_draw_without_weight_is_left_at_once():
     on, _ = walked(np.array([-np.inf, -np.inf, 1.0]), np.random.default_rng(4))
-    assert on.tolist() == [0, 0, 2] or on.tolist() == [0, 1, 2]
+    assert on.tolist() == [0, 1, 2]
 
 
 def test_heavy_weights_are_told_from_light_ones():
