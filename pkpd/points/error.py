@@ -22,7 +22,7 @@ def quadrature_error(
 ) -> Float[np.ndarray, " P"]:  # fmt: skip
     """Root mean square error of each number's posterior mean, in posterior SDs.
 
-    Of a density tilted by `scored`, a share of what mean features tell at the centre is theirs.
+    Of a density tilted by `scored`, a share of what mean features tell at `scored.at` is theirs.
     """
     found = halves_of(cloud, partial(scores_of, at=at))
     if scored:

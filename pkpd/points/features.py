@@ -99,3 +99,13 @@ def summed(
         return jnp.einsum("nc,ncf->nf", share, parts)
 
     return total, whole(means), whole(bent)
+
+
+@jax.jit
+def weighed(
+    log_weights: Float[Array, "N K"], points: Float[Array, "N E K"]
+) -> tuple[Float[Array, " N"], Float[Array, "N F"]]:
+    """Of each subject the log of its points' summed weights, and its features' weighted mean."""
+    along = jnp.zeros((len(points), len(jnp.triu_indices(points.shape[1])[0]) + points.shape[1]))
+    none = jnp.zeros((len(points), 0, points.shape[2]), jnp.float32)
+    return summed(along, points, log_weights, jnp.zeros(0), none)[:2]

@@ -82,15 +82,21 @@ def _only(cloud: Tilted, some: Bool[np.ndarray, " K"]) -> Tilted:
 def scores_of(cloud: Tilted, at: Float[np.ndarray, " P"]) -> Float[np.ndarray, "N P"]:
     """Each subject's score at a population, but for a constant."""
     means, ways = subject_means(cloud, at)
-    scores, others = by_law(cloud, at, means), cloud.split.others
+    by_leans, by_ways = turning(cloud, at)
+    scores = by_law(cloud, at, means)
     drawn = np.einsum("nf,nfd->nd", means, np.asarray(cloud.leans)[:, 1:])
-    away = jnp.asarray(at - cloud.centre)[others]
-    columns = jnp.asarray(cloud.columns)
-    by_leans = jax.jacobian(lambda away: leant_by(cloud.split, away, columns))(away)
-    scores[:, others] += drawn @ np.asarray(by_leans)
-    by_ways = jax.jacobian(lambda away: along_ways(away, columns))(away)
-    scores[:, others] += ways @ np.asarray(by_ways)
+    scores[:, cloud.split.others] += drawn @ by_leans + ways @ by_ways
     return scores
+
+
+def turning(
+    cloud: Tilted, at: Float[np.ndarray, " P"]
+) -> tuple[Float[np.ndarray, "L d"], Float[np.ndarray, "2a d"]]:
+    """How what leans and ways are multiplied with goes with the numbers of the likelihood."""
+    away, columns = jnp.asarray(at - cloud.centre)[cloud.split.others], jnp.asarray(cloud.columns)
+    by_leans = jax.jacobian(lambda away: leant_by(cloud.split, away, columns))(away)
+    by_ways = jax.jacobian(lambda away: along_ways(away, columns))(away)
+    return np.asarray(by_leans), np.asarray(by_ways)
 
 
 def by_law(

@@ -6,13 +6,15 @@ import drifting
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.optimize import minimize
+from scipy.optimize import approx_fprime, minimize
 
 from pkpd.checkpoint import Checkpoint
 from pkpd.points.error import quadrature_error
 from pkpd.points.gathering import gathered, remembered_points
 from pkpd.points.heights import Heights
 from pkpd.points.rounds import covariance, highest
+from pkpd.points.scored import Asked, Scored, one_set
+from pkpd.points.solving import Counts, solved
 from pkpd.points_sampling import draw
 from pkpd.points_search import searched
 
@@ -81,6 +83,22 @@ def test_its_gradient_is_that_of_differences(found):
     two = [[cloud.density(z + k * s)[0] for k in (-2, -1, 1, 2)] for s in steps]
     slopes = np.array([(a - 8 * b + 8 * c - d) / 0.12 for a, b, c, d in two])
     assert cloud.density(z)[1] == pytest.approx(slopes, abs=0.05)
+
+
+def test_the_slope_becomes_the_known_one_where_more_points_tell_it(found):
+    """About 0.9 SDs off the centre, where points drift; along the number that makes the law."""
+    heights, (cloud, now, parts) = found[0], (found[1].cloud, found[1].now, found[1].parts)
+    at = now.centre + np.array([0.8, -0.9]) * now.sd
+    asked = Asked(at, cloud.centre, np.asarray(cloud.drift), parts)
+    sets = [one_set(heights, asked, 40 + k) for k in range(2)]
+    known = approx_fprime(at, drifting.log_density, 1e-6)[0]
+    off = []
+    for seed in range(4):
+        own = solved(heights, now, Counts(128, 72), 200 + seed, by=parts, exact=True)
+        told = Scored.of(own, at, sets).tilting(own)
+        off.append([each.density(at)[1][0] - known for each in (own, told)])
+    bare, told = np.sqrt(np.mean(np.square(off), axis=0))
+    assert told < bare / 10
 
 
 def test_its_mode_is_the_known_one(found):

@@ -1,4 +1,4 @@
-"""The slope at the centre from many points that are not kept."""
+"""The slope at a population from many points that are not kept."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from pkpd.points.gathering import FITTED
 from pkpd.points.halves import halves, jackknife
 from pkpd.points.heights import Heights
 from pkpd.points.rounds import covariance
-from pkpd.points.scored import Scored, of_some, one_set, slopes_of
+from pkpd.points.scored import Asked, Scored, of_some, one_set, slopes_of
 from pkpd.points.solving import Counts, in_parts, solved
 
 
@@ -27,8 +27,13 @@ def found(standing, parts):
     heights, now = standing
     few = solved(heights, now, Counts(128, 72), 31, by=parts, exact=True)
     many = solved(heights, now, Counts(16_384, 144), 32, by=parts, exact=True)
-    sets = [one_set(heights, now, parts, 40 + k) for k in range(4)]
-    return few, many, Scored.of(few, sets)
+    return few, many, told_at(few.centre, few, heights, parts)
+
+
+def told_at(at, cloud, heights, parts):
+    """Four sets at a population."""
+    asked = Asked(at, cloud.centre, np.asarray(cloud.drift), parts)
+    return Scored.of(cloud, at, [one_set(heights, asked, 40 + k) for k in range(4)])
 
 
 def of_the_law(cloud, values):
@@ -53,7 +58,7 @@ def test_slopes_along_the_outcomes_numbers_come_closer(found, standing, parts):
     off = []
     for seed in range(6):
         own = solved(heights, now, Counts(128, 72), 200 + seed, by=parts, exact=True)
-        both = own, replace(scored, slopes=slopes_of(own)).tilting(own)
+        both = own, replace(scored, slopes=slopes_of(own, own.centre)).tilting(own)
         off.append([e.log_likelihood(few.centre)[1][few.split.others] - wanted for e in both])
     bare, told = np.sqrt(np.mean(np.square(off), axis=0))
     assert (told < bare / 2).all()
@@ -137,12 +142,15 @@ def test_the_neediest_are_those_whose_sets_differ(found, standing):
 
 def test_sets_of_some_subjects_leave_the_others_as_they_are(found, standing, parts):
     """And those of their own likelihood are the sets that all of them would have."""
-    (heights, now), (few, _, scored) = standing, found
+    heights, (few, _, scored) = standing[0], found
     places = np.array([3, 11, 40])
     part = Heights(some_of(heights.likelihood, places))
-    more = [one_set(part, now.only(places), parts.only(places), 90 + k) for k in range(2)]
+    asked = Asked(few.centre, few.centre, np.asarray(few.drift), parts).only(places)
+    more = [one_set(part, asked, 90 + k) for k in range(2)]
     sets = list(zip(scored.log, scored.means, strict=True))
-    both = Scored.of(few, sets + [of_some(each, places, len(scored.log[0])) for each in more])
+    both = Scored.of(
+        few, few.centre, sets + [of_some(each, places, len(scored.log[0])) for each in more]
+    )
     rest = np.setdiff1d(np.arange(len(few.points)), places)
     assert both.scores(few)[rest] == pytest.approx(scored.scores(few)[rest], abs=1e-9)
     assert both.scores(few)[places] == pytest.approx(scored.scores(few)[places], abs=0.2)
