@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from importlib import import_module, metadata
 from typing import Any
 
+from pkpd.errors import DataError
+from pkpd.threads import at_once, cores
+
 PACKAGES = ("jax", "numpy", "scipy", "pandas", "pymc", "nutpie", "arviz", "diffrax", "matplotlib")
 
 COMPILED = "JAX_COMPILATION_CACHE_DIR"
@@ -58,7 +61,8 @@ def examine() -> Findings:
             Finding("pkpd", _version("pkpd-ox40"), True),
             *(_package(name) for name in PACKAGES),
             *_arithmetic(),
-            Finding("cores", str(os.cpu_count()), True),
+            Finding("cores", str(cores()), True),
+            _threads(),
             Finding("compiled programs", os.environ.get(COMPILED) or "not kept between runs", True),
         )
     )
@@ -70,6 +74,14 @@ def _package(name: str) -> Finding:
     except ImportError as error:
         return Finding(name, f"does not import: {error}", False, "Install it with pip.")
     return Finding(name, _version(name), True)
+
+
+def _threads() -> Finding:
+    try:
+        return Finding("calls side by side", str(at_once()), True)
+    except DataError as error:
+        (fault,) = error.faults
+        return Finding("calls side by side", f"{fault.where}: {fault.found}", False, fault.remedy)
 
 
 def _arithmetic() -> tuple[Finding, ...]:

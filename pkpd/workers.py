@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pkpd.errors import DataError, Fault, FitError, PkpdError
+from pkpd.threads import NAME, at_once
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -25,7 +26,7 @@ than the tracing."""
 
 @contextmanager
 def workers(count: int = 2, address: str | None = None) -> Iterator[Client]:
-    """A client of `count` processes of this machine, a thread each, or of a scheduler's workers.
+    """A client of `count` processes, which share its threads, or of a scheduler's workers.
 
     Workers at an `address` must see the same files under the same paths, and have the package.
 
@@ -52,6 +53,7 @@ def workers(count: int = 2, address: str | None = None) -> Iterator[Client]:
             LocalCluster(
                 n_workers=count,
                 threads_per_worker=1,
+                env={NAME: str(max(1, at_once() // count))},
                 processes=True,
                 dashboard_address="127.0.0.1:0",
             ) as own,

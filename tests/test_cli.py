@@ -139,6 +139,14 @@ def test_doctor_finds_float64(pk):
     assert rows["floats"]["value"] == "float64"
 
 
+def test_doctor_names_a_number_of_threads_that_is_none(pk, monkeypatch):
+    monkeypatch.setenv("PKPD_THREADS", "two")
+    shown = pk("doctor", "--json")
+    rows = {row["name"]: row for row in json.loads(shown.out)["rows"]}
+    assert shown.code == 1
+    assert "'two'" in rows["calls side by side"]["value"]
+
+
 def test_simulate_writes_a_row_a_record(pk, events, tmp_path):
     out = tmp_path / "out.csv"
     assert pk("simulate", "pk_1cmt_iv", "--events", events, "--out", out).code == 0

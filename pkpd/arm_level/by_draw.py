@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
 from pkpd.arm_level.problem import Likelihood
-
-THREADS = 2
+from pkpd.threads import side_by_side
 
 
 def by_draw(
@@ -27,8 +25,7 @@ def by_draw(
         return np.asarray(one({name: np.asarray(value[k]) for name, value in draws.items()}))
 
     rows = [found(0)]  # compiled before the threads meet it
-    with ThreadPoolExecutor(THREADS) as pool:
-        for row in pool.map(found, range(1, count)):
-            rows.append(row)
-            progress(len(rows) / count)
+    for row in side_by_side(found, range(1, count)):
+        rows.append(row)
+        progress(len(rows) / count)
     return np.array(rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,10 +18,11 @@ from pkpd.individual.start import Start
 from pkpd.individual.whitened import whitened
 from pkpd.mechanism.blocks import WIDE
 from pkpd.points.split import Split, split
+from pkpd.threads import side_by_side
 from pkpd.variation import standard
 
-CALL, THREADS = 256, 2
-"""Solves of all subjects in one call, and calls at once."""
+CALL = 256
+"""Solves of all subjects in one call."""
 
 Laws = tuple[Float[np.ndarray, "S M N E"], Float[np.ndarray, "S M E E"]]
 
@@ -58,8 +58,7 @@ class Programs:
         def of(k: int) -> np.ndarray:
             return np.asarray(self._heights(whole[k : k + CALL], flat[k : k + CALL]))
 
-        with ThreadPoolExecutor(THREADS) as pool:
-            found = np.concatenate(list(pool.map(of, range(0, len(whole), CALL))))
+        found = np.concatenate(list(side_by_side(of, range(0, len(whole), CALL))))
         found = found[: draws * count].reshape(draws, count, subjects)
         return np.where(np.isfinite(found), found, -np.inf)
 

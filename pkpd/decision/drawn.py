@@ -1,9 +1,8 @@
-"""A plan followed for many draws: shares kept by draw, two draws at a time."""
+"""A plan followed for many draws, side by side: shares kept by draw."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,9 +19,8 @@ from pkpd.model import Model
 from pkpd.prediction.estimands import POLICY, Outcome
 from pkpd.prediction.plan import Plan
 from pkpd.prediction.simulated import Draws
+from pkpd.threads import side_by_side
 
-THREADS = 2
-"""Draws solved side by side: each solve keeps one core busy."""
 Asked = Mapping[Outcome, Float[np.ndarray, "groups patients"]]
 
 
@@ -92,8 +90,7 @@ def _some(draws: Draws, chosen: np.ndarray) -> Draws:
 def _in_turn(found: Callable, count: int) -> Iterator:
     """Each draw's answer, in order; the first alone, since it may compile."""
     yield found(0)
-    with ThreadPoolExecutor(THREADS) as pool:
-        yield from pool.map(found, range(1, count))
+    yield from side_by_side(found, range(1, count))
 
 
 def program(

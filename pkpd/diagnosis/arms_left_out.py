@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -12,10 +11,8 @@ from jaxtyping import Array
 from pkpd.arm_level.problem import Likelihood
 from pkpd.diagnosis.cavity import left_out
 from pkpd.diagnosis.leave_out import LeaveOut
+from pkpd.threads import side_by_side
 from pkpd.variation import centring
-
-THREADS = 2
-"""Draws scored side by side."""
 
 
 def arms_left_out(likelihood: Likelihood, draws: Mapping[str, np.ndarray]) -> LeaveOut:
@@ -30,8 +27,7 @@ def arms_left_out(likelihood: Likelihood, draws: Mapping[str, np.ndarray]) -> Le
 
     def score(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         one(points[0])  # compiled before the threads meet it
-        with ThreadPoolExecutor(THREADS) as pool:
-            rows = list(pool.map(one, points))
+        rows = list(side_by_side(one, points))
         return np.array([prior for prior, _ in rows]), np.array([arms for _, arms in rows])
 
     natural = np.concatenate(

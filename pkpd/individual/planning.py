@@ -13,7 +13,6 @@ where subjects are rare, an error SLACK times as large will do: what matters is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -28,6 +27,7 @@ from pkpd.individual.solve import Solver
 from pkpd.mechanism.lanes import Lanes, Parts, lanes, renewed, stepped_path, stepping
 from pkpd.mechanism.timeline import Timeline
 from pkpd.settings_individual import Engine
+from pkpd.threads import side_by_side
 
 FLOOR, HOLDS, ROUNDS, SLACK = 0.01, 10.0, 6, 30.0
 FINE = {"rk4": 128, "rosenbrock": 32}
@@ -38,8 +38,6 @@ COST = {"rk4": 1, "rosenbrock": 6}
 
 MANY = 2000
 """With more explicit parts than this an implicit method is tried, too."""
-
-THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -143,9 +141,8 @@ def _mesh(
 
 
 def _each[T, U](call: Callable[[T], U], some: Sequence[T]) -> list[U]:
-    """`call` of each in two threads; the first alone, for it compiles what the others use."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        return [call(some[0]), *pool.map(call, some[1:])]
+    """`call` of each, side by side; the first alone, for it compiles what the others use."""
+    return [call(some[0]), *side_by_side(call, some[1:])]
 
 
 def _cut(error: Float[np.ndarray, "T pairs"], aim: float) -> Parts:

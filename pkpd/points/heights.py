@@ -7,7 +7,6 @@ derivatives; by those of the outcomes they are exact, the equations solved once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -20,12 +19,11 @@ from pkpd.individual.outcomes import log_likelihood
 from pkpd.individual.problem import IndividualLikelihood
 from pkpd.mechanism.blocks import WIDE
 from pkpd.points.split import Split, split
+from pkpd.threads import side_by_side
 
 TOGETHER, OF_MANY = 36, 6
 """Points of each subject in one call: many of few subjects, so that they fill the solver's blocks;
-else few, so that two threads have both something to do."""
-
-THREADS = 2
+else few, so that all threads have something to do."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +82,15 @@ class Heights:
         return slopes[:, rows == columns], whole
 
     def _each(self, solve: Callable, points: np.ndarray) -> Iterable:
-        """What `solve` gives of the points, some at a time, in two threads; in order."""
+        """What `solve` gives of the points, some at a time, side by side; in order."""
         size = min(OF_MANY if points.shape[-1] > WIDE // 2 else TOGETHER, len(points))
         parts = [points[k : k + size] for k in range(0, len(points), size)]
         lengths = [len(part) for part in parts]
         parts[-1] = np.concatenate([parts[-1], points[: size - lengths[-1]]])
-        with ThreadPoolExecutor(THREADS) as pool:
-            found = list(pool.map(lambda part: jax.block_until_ready(solve(part)), parts))
+        found = side_by_side(lambda part: jax.block_until_ready(solve(part)), parts)
         return [
-            jax.tree.map(lambda value, n=n: np.asarray(value)[:n], each)
-            for each, n in zip(found, lengths, strict=True)
+            jax.tree.map(lambda value, n=n: np.asarray(value)[:n], own)
+            for own, n in zip(found, lengths, strict=True)
         ]
 
     @cached_property

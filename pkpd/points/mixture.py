@@ -10,7 +10,6 @@ with the number that parts are fitted to: these are solved once, without any slo
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +18,12 @@ from scipy.special import chdtri, gammaln, logsumexp
 
 from pkpd.points.proposal import Proposal, beside_law, flattened, normals
 from pkpd.points.split import Law, normal_log_density
+from pkpd.threads import side_by_side
 
 PARTS, STEPS, AGAIN = 4, 12, 6
 """Parts of each subject, and steps of a fit that begins anew or goes on from parts."""
 
-SUBJECTS, THREADS = 32, 2
+SUBJECTS = 32
 """Subjects whose parts are fitted at once: what a step makes of them stays in the cache."""
 
 OWN = 0.3
@@ -123,15 +123,13 @@ def mixture(
         found = _fitted(own, points[some], log_weights[some], parts and parts.only(some))
         return found.share, found.mean, found.covariance
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(of, _slices(len(points))))
+    found = side_by_side(of, _slices(len(points)))
     return Mixture(*(np.concatenate(part) for part in zip(*found, strict=True)))
 
 
 def by_subjects(of: Callable[[slice], np.ndarray], count: int) -> np.ndarray:
-    """What `of` makes of some subjects at a time, in two threads; in order."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        return np.concatenate(list(pool.map(of, _slices(count))))
+    """What `of` makes of some subjects at a time, side by side; in order."""
+    return np.concatenate(list(side_by_side(of, _slices(count))))
 
 
 def _slices(count: int) -> list[slice]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import jax
@@ -14,8 +13,9 @@ from pkpd.points.features import feature_rows, kept, log_weights_of
 from pkpd.points.higher import higher
 from pkpd.points.split import Split
 from pkpd.points.tilted import Tilted, along_ways, turns
+from pkpd.threads import side_by_side
 
-THREADS, BLOCK = 2, 64
+BLOCK = 64
 
 
 def picked(weights: Float[Array, " K"], chance: Float[Array, ""]) -> Int[Array, ""]:
@@ -43,8 +43,7 @@ def with_effects(
         some, value = _drawn(cloud.split, own, jnp.asarray(z[number]), heights, *arrays)
         return np.asarray(some), float(value)
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        effects, values = zip(*pool.map(one, range(len(z))), strict=True)
+    effects, values = zip(*side_by_side(one, range(len(z))), strict=True)
     return np.array(effects), np.array(values)
 
 
