@@ -68,7 +68,9 @@ def courses(
         or the fit changed since its draws were made.
     """
     folder = Path(folder).resolve()
+    progress("opening the draws", 0.0)
     opened, posterior = _checked(folder, patients, draws)
+    progress("opening the draws", 1.0)
     asked = _asked(opened, posterior, patients, draws)
     hashes = one_hash(posterior.provenance["hashes"])
     store = Store(folder / f".partial-{asked_hash(asked)[:12]}-{hashes[:12]}-{NAME}")
@@ -81,6 +83,7 @@ def courses(
         for regimen in range(len(asked.regimens))
         for share in range(shares)
     ]
+    progress("following", 0.0)
     with _followers(count, cluster) as follow:
         for number, _ in enumerate(follow(pieces)):
             progress("following", (number + 1) / len(pieces))

@@ -18,7 +18,7 @@ ROOMS = (
     ("errors",),
     ("units",),
     ("responses",),
-    ("files", "checkpoint", "workers"),
+    ("files", "checkpoint", "threads", "workers"),
     ("variation.spread", "variation.prior"),
     ("model", "model_units"),
     ("regimen",),

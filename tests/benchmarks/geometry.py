@@ -89,10 +89,10 @@ def geometry_rows(problem: Problem, tune: int, draws: int) -> list[Row]:
     engine = problem.likelihood.settings.engine.model_copy(update={"precision": "single"})
     sampler = IndividualSampler(effects="averaged", draws=AVERAGED)
     chosen = {"engine": engine, "sampler": sampler}
-    averaged = _timed(problem.likelihood, chosen, draw_averaged)
+    averaged = timed(problem.likelihood, chosen, draw_averaged)
     fit = replace(averaged[0].start.likelihood, settings=problem.likelihood.settings)
-    rival = _rival(fit, Sampler(tune=tune, draws=draws))
-    rows = [_averaged_row(*averaged, rival, told)]
+    rival = nuts(fit, Sampler(tune=tune, draws=draws))
+    rows = [averaged_row("effects averaged at every draw", *averaged, rival, told)]
     try:
         rows.append(_points_row(problem.likelihood, rival, told, tune, draws))
     except FitError as refused:
@@ -100,14 +100,15 @@ def geometry_rows(problem: Problem, tune: int, draws: int) -> list[Row]:
     return [*rows, _walked_row(problem, tune, draws, rival, told)]
 
 
-def _averaged_row(drawn: Drawn, taken: float, rival: Walk, told: str) -> Row:
-    """The row of effects averaged at every draw, clouds solved in single precision."""
+def averaged_row(name: str, drawn: Drawn, taken: float, rival: Walk, told: str) -> Row:
+    """The row of effects averaged at every draw."""
     ours, attrs = Walk(drawn.tree, taken, 0), drawn.tree["averaged"].attrs
+    draws = drawn.tree["posterior"].sizes["draw"]
     seconds = ", ".join(f"{name} {spent:.0f}" for name, spent in drawn.seconds.items())
     return _row(
-        "effects averaged at every draw", ours, rival, drawn.start.likelihood,
-        f"{told}; ours 2 x {AVERAGED} draws by {attrs['points']} points, {attrs['accepted']:.0%} "
-        f"of clouds taken, Pareto-k of their weights {attrs['pareto_k']:.2f}, of draws solved "
+        name, ours, rival, drawn.start.likelihood,
+        f"{told}; ours 2 x {draws} draws by {attrs['points']} points, {attrs['accepted']:.0%} of "
+        f"clouds taken, Pareto-k of their weights {attrs['pareto_k']:.2f}, of draws solved "
         f"again {_believed(drawn):.2f}; seconds by the clock: {seconds}",
     )  # fmt: skip
 
@@ -117,7 +118,7 @@ def _points_row(
 ) -> Row:
     """The row of effects integrated over points; `FitError` where they are refused."""
     sampler = IndividualSampler(effects="integrated", points=POINTS, tune=tune, draws=draws)
-    drawn, taken = _timed(likelihood, {"sampler": sampler}, draw_by_points)
+    drawn, taken = timed(likelihood, {"sampler": sampler}, draw_by_points)
     steps = int(np.asarray(drawn.tree["sample_stats"]["n_steps"]).sum())
     points = drawn.tree["points"].attrs
     return _row(
@@ -128,7 +129,7 @@ def _points_row(
     )  # fmt: skip
 
 
-def _timed(likelihood: IndividualLikelihood, chosen: dict, way: Any) -> tuple[Drawn, float]:
+def timed(likelihood: IndividualLikelihood, chosen: dict, way: Any) -> tuple[Drawn, float]:
     """Draws of a way, and CPU seconds of all of it, compiling too."""
     settings = likelihood.settings.model_copy(update=chosen)
     began = time.process_time()
@@ -138,7 +139,8 @@ def _timed(likelihood: IndividualLikelihood, chosen: dict, way: Any) -> tuple[Dr
     return drawn, time.process_time() - began
 
 
-def _rival(fit: IndividualLikelihood, chosen: Sampler) -> Walk:
+def nuts(fit: IndividualLikelihood, chosen: Sampler) -> Walk:
+    """The rival: nutpie in the model's own coordinates."""
     return _sampled(_program(fit, lambda u: (u, jnp.zeros(()))), chosen, plain=True)
 
 
@@ -208,10 +210,14 @@ def _least(found: Any, which: Any) -> float:
 
 
 def _apart(one: Any, other: Any, names: list[str]) -> tuple[float, int]:
-    """The largest difference of means of logarithms in Monte-Carlo standard errors, of how many."""
+    """The largest difference of means in Monte-Carlo standard errors, of how many; of logarithms.
+
+    Of numbers that may be negative, of these themselves.
+    """
     worst = 0.0
     for name in names:
-        logs = [np.log(np.asarray(tree["posterior"][name])) for tree in (one, other)]
+        both = [np.asarray(tree["posterior"][name]) for tree in (one, other)]
+        logs = [np.log(x) for x in both] if min(x.min() for x in both) > 0 else both
         error = np.hypot(*(float(az.mcse(np.asarray(x))) for x in logs))
         worst = max(worst, abs(float(logs[0].mean() - logs[1].mean())) / error)
     return worst, len(names)

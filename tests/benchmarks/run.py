@@ -14,6 +14,7 @@ from dataclasses import asdict
 
 from cohort import cohort_rows
 from density_gradient import density_gradient
+from few import few_rows
 from fit import course, opened
 from geometry import geometry_rows
 from individual_gradient import gradient_rows
@@ -68,6 +69,11 @@ def walks(quick: bool) -> list[Row]:
     return [] if quick else geometry_rows(sixty(), 500, 500)
 
 
+def few_subjects(quick: bool) -> list[Row]:
+    """Sampling where subjects are few, for two minutes."""
+    return [] if quick else few_rows()
+
+
 PARTS: dict[str, Callable[[bool], list[Row]]] = {
     "arms": arms,
     "reading": lambda quick: [] if quick else [reading(3)],
@@ -75,6 +81,7 @@ PARTS: dict[str, Callable[[bool], list[Row]]] = {
     "cohort": cohorts,
     "scaling": scales,
     "geometry": walks,
+    "few": few_subjects,
 }
 
 

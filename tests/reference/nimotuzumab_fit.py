@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
-from published import LONG, Reference, events, shared, within
+from published import AVERAGED, Reference, events, shared, within
 
 from pkpd.individual.build import individual_likelihood
 from pkpd.individual.problem import IndividualLikelihood
@@ -51,7 +51,7 @@ def likelihood() -> IndividualLikelihood:
             "kdeg": Choice(median=1.0, sd=1.0, between=0.0),
         },
         engine=Engine(method="rosenbrock", tolerance=1e-4),
-        sampler=LONG,
+        sampler=AVERAGED,
     )
     return individual_likelihood(settings, load("pk_2cmt_tmdd_qss"), events(records()))
 

@@ -19,11 +19,16 @@ import pytest
 
 from pkpd.checkpoint import Checkpoint
 from pkpd.data.events import read_events
-from pkpd.diagnosis.checks import Check, points_check, sampling_checks, solver_check
+from pkpd.diagnosis.checks import (
+    Check,
+    averaged_check,
+    points_check,
+    sampling_checks,
+    solver_check,
+)
 from pkpd.diagnosis.individual import prove_mesh
 from pkpd.individual.problem import IndividualLikelihood
-from pkpd.individual_sampling import draw
-from pkpd.points_sampling import draw as draw_by_points
+from pkpd.individual_workflow import WAYS
 from pkpd.posterior import Posterior
 from pkpd.settings import Demands
 from pkpd.settings_individual import IndividualSampler
@@ -34,10 +39,12 @@ DEMANDS = Demands(rhat=1.03, ess_bulk=100, ess_tail=100)
 
 SHORT = IndividualSampler(chains=2, tune=300, draws=600, target_accept=0.9)
 
-LONG = SHORT.model_copy(update={"pilot": 200, "draws": 1500, "target_accept": 0.97})
-"""Where the mode is a poor guide: a pilot run says where to walk, and steps are shorter."""
+AVERAGED = IndividualSampler(chains=2, draws=1500, effects="averaged")
+"""Where few subjects leave open which of their numbers vary: effects are averaged at every draw."""
 
-SUMMED = IndividualSampler(chains=2, tune=300, draws=1000, effects="integrated", points=16_384)
+SUMMED = IndividualSampler(
+    chains=2, tune=300, draws=1000, effects="integrated", points=16_384, score_points=65_536
+)
 """Where subjects' laws are bent or divided: their effects are summed over points, not walked."""
 
 Draws = Mapping[str, np.ndarray]
@@ -91,6 +98,8 @@ class Fitted:
         some = [c for c in checks if c.check.startswith(("R-hat", "bulk", "tail", "divergences"))]
         if "points" in self.tree.children:
             some += self._of_points()
+        if "averaged" in self.tree.children:
+            some.append(averaged_check(self.tree["averaged"].attrs, DEMANDS))
         return [f"{c.check}: {c.value:.4g} ({c.limit})" for c in some if not c.passed]
 
     def _of_points(self) -> list[Check]:
@@ -108,8 +117,7 @@ def fitted(reference: Reference) -> Fitted:
     """The reference's posterior, sampled as its settings say."""
     began = time.process_time()
     likelihood = reference.likelihood()
-    summed = likelihood.settings.sampler.effects == "integrated"
-    way = draw_by_points if summed else draw
+    way = WAYS[likelihood.settings.sampler.effects]
     with TemporaryDirectory() as folder:
         found = way(likelihood, Checkpoint(Path(folder), "reference"), lambda stage, share: None)
     draws = Posterior(found.tree, {}).draws()

@@ -10,13 +10,10 @@ from references import REFERENCES
 from pkpd.variation.space import Space
 
 pytestmark = pytest.mark.slow
-NOT_MET = {
-    "nimotuzumab": "R-hat 1.041, bulk ESS 48, 15 divergences: docs/reference-fits.md",
-    "remifentanil": "one divergence, points_error 0.105 for 0.1: docs/reference-fits.md",
-}
+NOT_MET = {"nimotuzumab": "Pareto-k 0.77, bulk ESS 79: docs/reference-fits.md"}
 OUTSIDE = {
-    ("remifentanil", "v3"): "3.40 for 6.54, tolerance 1.6; nlme finds 2.5: docs/reference-fits.md",
-    ("remifentanil", "v3 (nlme)"): "3.40 for 2.5, tolerance 0.7: docs/reference-fits.md",
+    ("remifentanil", "v3"): "3.37 for 6.54, tolerance 1.6; nlme finds 2.5: docs/reference-fits.md",
+    ("remifentanil", "v3 (nlme)"): "3.37 for 2.5, tolerance 0.7: docs/reference-fits.md",
 }
 CLAIMS = [
     pytest.param(
