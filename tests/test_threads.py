@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from pkpd.errors import DataError
-from pkpd.threads import MOST, at_once, cores, side_by_side
+from pkpd.threads import at_once, side_by_side
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -23,9 +23,11 @@ def test_so_many_calls_run_at_once_and_answers_keep_their_order(monkeypatch, cou
     assert len(own) == count
 
 
-def test_without_a_word_there_is_a_call_for_each_core(monkeypatch):
+@pytest.mark.parametrize(("there", "wanted"), [(1, 1), (3, 3), (40, 8)])
+def test_without_a_word_there_is_a_call_for_each_core_up_to_eight(monkeypatch, there, wanted):
     monkeypatch.delenv("PKPD_THREADS", raising=False)
-    assert at_once() == min(cores(), MOST)
+    monkeypatch.setattr("os.sched_getaffinity", lambda who: set(range(there)), raising=False)
+    assert at_once() == wanted
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "two", "1.5"])

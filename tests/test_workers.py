@@ -31,6 +31,12 @@ def test_there_are_as_many_workers_as_were_asked_for_and_none_is_profiled(count)
         assert list(done(client, worked.profiled, [0])) == [(0, False)]
 
 
+def test_workers_share_the_threads(monkeypatch):
+    monkeypatch.setenv("PKPD_THREADS", "6")
+    with workers(2) as client:
+        assert list(done(client, worked.threads, [0])) == [(0, 3)]
+
+
 def test_a_worker_killed_midway_changes_nothing(client, tmp_path):
     marker = tmp_path / "died"
     items = [(str(marker), k) for k in range(6)]

@@ -7,6 +7,8 @@ import signal
 import threading
 from pathlib import Path
 
+from pkpd.threads import at_once
+
 
 def square(k: int) -> int:
     return k * k
@@ -33,3 +35,8 @@ def dies(k: int) -> int:
 def profiled(_: int) -> bool:
     """Whether a thread of this worker looks at the others' stacks."""
     return any(thread.name == "Profile" for thread in threading.enumerate())
+
+
+def threads(item: int) -> int:
+    """How many calls a worker runs side by side."""
+    return at_once()

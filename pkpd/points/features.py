@@ -106,6 +106,7 @@ def weighed(
     log_weights: Float[Array, "N K"], points: Float[Array, "N E K"]
 ) -> tuple[Float[Array, " N"], Float[Array, "N F"]]:
     """Of each subject the log of its points' summed weights, and its features' weighted mean."""
-    along = jnp.zeros((len(points), len(jnp.triu_indices(points.shape[1])[0]) + points.shape[1]))
-    none = jnp.zeros((len(points), 0, points.shape[2]), jnp.float32)
+    subjects, rows, size = points.shape
+    along = jnp.zeros((subjects, rows * (rows + 3) // 2))
+    none = jnp.zeros((subjects, 0, size), jnp.float32)
     return summed(along, points, log_weights, jnp.zeros(0), none)[:2]

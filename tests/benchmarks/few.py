@@ -40,8 +40,5 @@ def few_rows() -> list[Row]:
 def _row(name: str, likelihood: IndividualLikelihood) -> Row:
     sampler = IndividualSampler(effects="averaged", draws=DRAWS)
     drawn, taken = timed(likelihood, {"sampler": sampler}, draw)
-    return averaged_row(f"averaged, {name}", drawn, taken, nuts(likelihood, RIVAL), _told())
-
-
-def _told() -> str:
-    return f"rival 2 x {RIVAL.draws} draws after {RIVAL.tune}"
+    told = f"rival 2 x {RIVAL.draws} draws after {RIVAL.tune}"
+    return averaged_row(f"averaged, {name}", drawn, taken, nuts(likelihood, RIVAL), told)

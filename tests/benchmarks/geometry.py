@@ -85,7 +85,7 @@ class Walk:
 
 def geometry_rows(problem: Problem, tune: int, draws: int) -> list[Row]:
     """CPU seconds for an effective draw of the worst number; no row of points that are refused."""
-    told = f"2 x {draws} draws after {tune}, {problem.source}"
+    told = f"2 x {draws} draws after {tune}, {problem.source}; {CITED}"
     engine = problem.likelihood.settings.engine.model_copy(update={"precision": "single"})
     sampler = IndividualSampler(effects="averaged", draws=AVERAGED)
     chosen = {"engine": engine, "sampler": sampler}
@@ -160,7 +160,7 @@ def _row(name: str, ours: Walk, rival: Walk, fit: IndividualLikelihood, note: st
         "nutpie, non-centred, the model's own coordinates",
         f"means of {apart[1]} population numbers differ by at most {apart[0]:.1f} Monte-Carlo "
         "standard errors",
-        f"ours {ours.told()}; rival {rival.told()}; {note}; {CITED}",
+        f"ours {ours.told()}; rival {rival.told()}; {note}",
     )  # fmt: skip
 
 

@@ -45,6 +45,17 @@ def test_heights_are_the_likelihood(small):
     assert heights.at(z, points) == pytest.approx(expected, rel=1e-9)
 
 
+def test_threads_change_no_bit(small, monkeypatch):
+    """Of 100 points, in three calls."""
+    heights, z, points = small
+    many = np.concatenate([points * scale for scale in np.linspace(0.1, 1.2, 34)])[:100]
+    found = []
+    for count in ("1", "3"):
+        monkeypatch.setenv("PKPD_THREADS", count)
+        found.append(heights.whole(z, many))
+    assert all(np.array_equal(one, other) for one, other in zip(*found, strict=True))
+
+
 def test_slopes_and_curvatures_are_derivatives(small):
     heights, z, points = small
     first = np.asarray(jax.jacfwd(summed(heights, points))(jnp.asarray(z)))

@@ -161,6 +161,17 @@ def test_of_many_subjects_the_neediest_have_more_score_points(
     assert np.array_equal(whole.means, again.means)
 
 
+def test_sets_told_at_another_population_are_not_taken_up(tmp_path):
+    path, at = tmp_path / "scores.npz", np.array([0.1, 0.2])
+    sets = {"log": np.zeros((2, 3)), "means": np.zeros((2, 3, 5))}
+    points_search.remember(path, sets)  # as versions before wrote them
+    assert points_scoring._known_at(path) is None and points_scoring._sets(path, at) == []
+    points_search.remember(path, {"at": at, **sets})
+    assert np.array_equal(points_scoring._known_at(path), at)
+    assert len(points_scoring._sets(path, at)) == 2
+    assert points_scoring._sets(path, at + 1e-3) == []
+
+
 def test_a_search_that_never_settles_ends_with_a_word(neonates, tmp_path, monkeypatch):
     monkeypatch.setattr(points_search, "MOST", 1)
     with pytest.raises(FitError, match="still moves"):
